@@ -1,0 +1,166 @@
+// BlockingPool: where blocking calls run (SQLite, password hashing). Nothing blocks a shard.
+//
+// A fixed number of threads over one bounded queue; each thread owns one Worker value (a database connection, or nothing) that
+// its jobs get by reference. `run` is called from a shard and resumes there. A full queue answers at once with `unavailable`.
+// Cancellation does not reach a job: it ends by itself within its own bound (for instance SQLite's 2 s).
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "base/error.hpp"
+#include "net/task.hpp"
+
+namespace confab::net {
+
+// A queue of jobs that threads take from; the mutex is held only to move a job in or out.
+template <class Job>
+class JobQueue {
+public:
+    explicit JobQueue(std::size_t jobs_max) : jobs_max_(jobs_max) {}
+
+    // False when full or closed; the job is then left untouched.
+    bool push(Job&& job) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (closed_ || jobs_.size() >= jobs_max_) {
+                return false;
+            }
+            jobs_.push_back(std::move(job));
+        }
+        ready_.notify_one();
+        return true;
+    }
+
+    // Waits for a job; false when closed and empty.
+    bool pop(Job& job) {
+        std::unique_lock lock(mutex_);
+        ready_.wait(lock, [&] { return closed_ || !jobs_.empty(); });
+        if (jobs_.empty()) {
+            return false;
+        }
+        job = std::move(jobs_.front());
+        jobs_.pop_front();
+        return true;
+    }
+
+    // Waits for at least one job, then takes up to `most`; empty when closed. Gives up waiting after `patience`.
+    std::vector<Job> pop_many(std::size_t most, std::chrono::milliseconds patience) {
+        std::vector<Job> taken;
+        std::unique_lock lock(mutex_);
+        ready_.wait_for(lock, patience, [&] { return closed_ || !jobs_.empty(); });
+        while (!jobs_.empty() && taken.size() < most) {
+            taken.push_back(std::move(jobs_.front()));
+            jobs_.pop_front();
+        }
+        return taken;
+    }
+
+    void close() {
+        {
+            const std::lock_guard lock(mutex_);
+            closed_ = true;
+        }
+        ready_.notify_all();
+    }
+
+    bool closed() const {
+        const std::lock_guard lock(mutex_);
+        return closed_ && jobs_.empty();
+    }
+
+    std::size_t size() const {
+        const std::lock_guard lock(mutex_);
+        return jobs_.size();
+    }
+
+private:
+    const std::size_t jobs_max_;
+    mutable std::mutex mutex_;
+    std::condition_variable ready_;
+    std::deque<Job> jobs_;
+    bool closed_ = false;
+};
+
+// Suspends the calling coroutine, hands `submit` a callback `void(R)` that may be called once from any thread, and resumes the
+// coroutine on its own executor with the value. R must be default-constructible or a Result.
+template <class R, class Submit>
+Task<R> await_callback(Submit submit) {
+    const Executor home = co_await asio::this_coro::executor;
+    auto initiate = [&submit, home]<class Handler>(Handler handler) {
+        // The outstanding work keeps the home shard's loop alive until the answer is back.
+        auto work = asio::make_work_guard(home);
+        submit([home, work = std::move(work), handler = std::move(handler)](R result) mutable {
+            asio::post(home, [handler = std::move(handler), result = std::move(result)]() mutable {
+                std::move(handler)(std::move(result));
+            });
+        });
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(R)>(initiate, use_task);
+}
+
+template <class Worker>
+class BlockingPool {
+public:
+    // A job gets its worker, or nullptr when the queue refused it and it only has to say so.
+    using Job = std::move_only_function<void(Worker*)>;
+
+    BlockingPool(std::vector<Worker> workers, std::size_t jobs_max) : queue_(jobs_max) {
+        threads_.reserve(workers.size());
+        for (Worker& worker : workers) {
+            threads_.emplace_back([this, worker = std::move(worker)]() mutable {
+                for (Job job; queue_.pop(job);) {
+                    job(&worker);
+                    job = nullptr;
+                }
+            });
+        }
+    }
+    BlockingPool(const BlockingPool&) = delete;
+    BlockingPool& operator=(const BlockingPool&) = delete;
+    ~BlockingPool() { stop(); }
+
+    // `work(worker)` returns a Result<T>; it runs on a pool thread, its value comes back to the caller's shard.
+    template <class Work>
+    auto run(Work work) -> Task<std::invoke_result_t<Work&, Worker&>> {
+        using R = std::invoke_result_t<Work&, Worker&>;
+        auto submit = [this, &work](auto done) {
+            Job job = [done = std::move(done), work = std::move(work)](Worker* worker) mutable {
+                if (worker == nullptr) {
+                    done(R(base::fail(base::Errc::unavailable, "The server is overloaded. Try again shortly.", "overloaded")));
+                } else {
+                    done(work(*worker));
+                }
+            };
+            if (!queue_.push(std::move(job))) {
+                job(nullptr);
+            }
+        };
+        co_return co_await await_callback<R>(std::move(submit));
+    }
+
+    std::size_t queued() const { return queue_.size(); }
+
+    // Finishes what is queued and joins the threads.
+    void stop() {
+        queue_.close();
+        for (std::thread& thread : threads_) {
+            if (thread.joinable()) {
+                thread.join();
+            }
+        }
+    }
+
+private:
+    JobQueue<Job> queue_;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace confab::net

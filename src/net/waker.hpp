@@ -1,0 +1,40 @@
+// Waker: how one coroutine sleeps until somebody on the same thread has news for it.
+//
+// At most one coroutine waits at a time. A notification that comes while nobody waits is kept (one, not counted), so that
+// "look, then sleep" loses nothing. Not thread-safe by design: everything happens on one shard. The waiting coroutine resumes
+// from the event loop, never inside notify().
+#pragma once
+
+#include <functional>
+#include <utility>
+
+#include "net/task.hpp"
+
+namespace confab::net {
+
+class Waker {
+public:
+    explicit Waker(Executor executor) : executor_(executor) {}
+    Waker(const Waker&) = delete;
+    Waker& operator=(const Waker&) = delete;
+    ~Waker() { CONFAB_ASSERT(!waiter_); }
+
+    // Returns at once when a notification is pending, and consumes it.
+    Task<void> wait();
+
+    void notify() {
+        if (!waiter_) {
+            pending_ = true;
+            return;
+        }
+        auto resume = std::exchange(waiter_, nullptr);
+        asio::post(executor_, std::move(resume));
+    }
+
+private:
+    Executor executor_;
+    std::move_only_function<void()> waiter_;
+    bool pending_ = false;
+};
+
+}  // namespace confab::net

@@ -1,0 +1,254 @@
+// What the store keeps, as plain values. A row owns its text; nothing here points into a database.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+
+namespace confab::store {
+
+using base::ConversationId;
+using base::ItemId;
+using base::KeyId;
+using base::ResponseId;
+using base::SessionId;
+using base::UnixSeconds;
+using base::UserId;
+
+// Internal numbers of the store. Distinct types, so that a run cannot be taken for a conversation.
+enum class UserNo : std::int64_t {};
+enum class ConversationNo : std::int64_t {};
+enum class BranchNo : std::int64_t {};
+enum class RunNo : std::int64_t {};
+using Position = std::int64_t;  // of an item in its branch's path: 1, 2, 3, ... A fork goes on counting from its parent's position
+
+using Sha256 = std::array<std::uint8_t, 32>;
+
+// ---- people -------------------------------------------------------------------------------------------------------------
+
+enum class Role : std::uint8_t { member, admin };
+
+struct User {
+    UserNo no{};
+    UserId id;
+    std::string email;  // lower case
+    std::string name;
+    Role role = Role::member;
+    std::string password_hash;  // argon2id, as libsodium writes it
+    UnixSeconds created_at = 0;
+};
+
+struct Session {
+    SessionId id;
+    UserNo user{};
+    Sha256 token_hash{};
+    std::string user_agent;
+    UnixSeconds created_at = 0;
+    UnixSeconds last_seen_at = 0;
+};
+
+struct ApiKey {
+    KeyId id;
+    UserNo user{};
+    Sha256 key_hash{};
+    std::string name;
+    std::string prefix;  // the first characters of the key, to recognise it by
+    UnixSeconds created_at = 0;
+    std::optional<UnixSeconds> last_used_at;
+};
+
+// ---- conversations ------------------------------------------------------------------------------------------------------
+
+enum class ItemRole : std::uint8_t { user, assistant, system, developer };
+enum class ItemStatus : std::uint8_t { completed, incomplete, in_progress };
+
+// How `body` is to be read: `text` is the whole of a one-part message; `json` is the `content` array of anything else.
+enum class BodyFormat : std::uint8_t { text, json };
+
+struct NewItem {
+    ItemId id;
+    ItemRole role = ItemRole::user;
+    ItemStatus status = ItemStatus::completed;
+    BodyFormat format = BodyFormat::text;
+    std::string body;
+    std::int64_t tokens = 0;  // estimated
+};
+
+struct Item {
+    ItemId id;
+    ItemRole role = ItemRole::user;
+    ItemStatus status = ItemStatus::completed;
+    BodyFormat format = BodyFormat::text;
+    std::string body;          // in a page possibly a head of it, see `truncated`
+    bool truncated = false;
+    std::int64_t bytes = 0;    // of the whole body
+    std::int64_t tokens = 0;
+    BranchNo branch{};
+    Position position = 0;
+    UnixSeconds created_at = 0;
+    std::optional<ResponseId> response;  // the run that made it
+    std::string model;                   // of that run; empty for what people wrote
+};
+
+enum class RunStatus : std::uint8_t { queued, in_progress, completed, incomplete, failed, cancelled };
+
+inline bool is_final(RunStatus status) {
+    return status != RunStatus::queued && status != RunStatus::in_progress;
+}
+
+struct RunSummary {
+    ResponseId id;
+    RunStatus status = RunStatus::queued;
+    std::string model;
+    std::string error_code;         // empty: none
+    std::string error_message;
+    std::string incomplete_reason;  // "max_output_tokens", "content_filter", "interrupted"; empty: none
+};
+
+struct Conversation {
+    ConversationNo no{};
+    ConversationId id;
+    UserNo user{};
+    std::string title;     // empty: none yet
+    std::string model;     // empty: the default
+    std::string instructions;
+    std::string metadata;  // a JSON object of strings
+    bool pinned = false;
+    bool archived = false;
+    BranchNo active_branch{};
+    UnixSeconds created_at = 0;
+    UnixSeconds updated_at = 0;
+    std::optional<ItemId> head;              // newest visible item
+    std::optional<RunSummary> last_run;      // newest run on the active branch
+    std::optional<ResponseId> active_run;    // the one in progress on the active branch
+};
+
+struct NewConversation {
+    ConversationId id;
+    UserNo user{};
+    std::string title;
+    std::string model;
+    std::string instructions;
+    std::string metadata = "{}";
+    std::vector<NewItem> items;
+};
+
+// Absent members stay as they are.
+struct ConversationPatch {
+    std::optional<std::string> title;
+    std::optional<std::string> model;
+    std::optional<std::string> instructions;
+    std::optional<std::string> metadata;
+    std::optional<bool> pinned;
+    std::optional<bool> archived;
+};
+
+// ---- paging -------------------------------------------------------------------------------------------------------------
+
+enum class Order : std::uint8_t { ascending, descending };
+
+inline constexpr std::size_t kPageBytesMax = 256 * 1024;      // of bodies in one page
+inline constexpr std::size_t kPageItemBytesMax = 64 * 1024;   // a larger body comes as a head
+
+template <class Row>
+struct Page {
+    std::vector<Row> rows;
+    bool has_more = false;
+};
+
+template <class Key>
+struct PageRequest {
+    std::optional<Key> after;  // exclusive; absent: from the start of the order
+    Order order = Order::descending;
+    std::size_t limit = 20;    // rows
+};
+
+// ---- runs ---------------------------------------------------------------------------------------------------------------
+
+// Where a new run's items go.
+struct RunTarget {
+    std::optional<ConversationId> conversation;   // its active branch
+    std::optional<ResponseId> previous_response;  // right after that response: on its branch if it is the head there, else a new branch
+    // Neither: a new hidden conversation, which is never listed.
+};
+
+struct NewRun {
+    ResponseId id;
+    UserNo user{};
+    RunTarget target;
+    std::vector<NewItem> input;  // may be empty when the target's newest item is a user's
+    std::string model;
+    std::string request;         // the request's echoed fields, a JSON object
+    bool background = false;
+    bool stored = true;          // GET /v1/responses/{id} finds it
+    std::int64_t prompt_tokens_max = 0;  // budget B for history and input
+};
+
+// What the prompt of a run is made of: the path's items from `anchor` to `head`.
+struct PromptPlan {
+    Position anchor = 1;
+    Position head = 0;
+    std::int64_t tokens = 0;  // estimated, anchor..head
+};
+
+struct BegunRun {
+    RunNo no{};
+    ConversationNo conversation_no{};
+    std::optional<ConversationId> conversation;  // absent when hidden
+    BranchNo branch{};
+    std::string conversation_instructions;
+    PromptPlan prompt;
+    UnixSeconds created_at = 0;
+};
+
+// A stretch of a run's event log; `data` is opaque to the store. `seq_first` is the sequence number of its first event.
+struct RunChunk {
+    RunNo run{};
+    std::int64_t seq_first = 0;
+    std::string data;
+};
+
+struct FinishRun {
+    RunNo run{};
+    RunStatus status = RunStatus::completed;
+    std::string error_code;
+    std::string error_message;
+    std::string incomplete_reason;
+    std::string usage;            // a JSON object, empty when unknown
+    std::int64_t input_tokens = 0;   // for the ledger
+    std::int64_t output_tokens = 0;
+    std::string upstream;
+    std::vector<NewItem> output;  // inserted whole, after the branch's head
+    std::vector<RunChunk> chunks; // the last stretch of the log, committed in the same transaction
+};
+
+struct Run {
+    RunNo no{};
+    ResponseId id;
+    UserNo user{};
+    ConversationNo conversation_no{};
+    std::optional<ConversationId> conversation;  // absent when hidden
+    BranchNo branch{};
+    Position input_first = 0;  // positions of the input items: [input_first, input_last]; empty when last < first
+    Position input_last = 0;
+    RunStatus status = RunStatus::queued;
+    bool background = false;
+    bool stored = true;
+    std::string model;
+    std::string request;
+    std::string error_code;
+    std::string error_message;
+    std::string incomplete_reason;
+    std::string usage;
+    UnixSeconds created_at = 0;
+    std::optional<UnixSeconds> completed_at;
+    std::vector<Item> output;  // filled by find_run, whole
+    std::optional<ResponseId> previous_response;
+};
+
+}  // namespace confab::store

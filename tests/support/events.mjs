@@ -1,0 +1,107 @@
+// What a stream of /v1/responses events must look like, whoever reads it. `checkEvents` states the grammar once, for all tests.
+
+import assert from 'node:assert/strict';
+
+const kTerminal = ['response.completed', 'response.incomplete', 'response.failed'];
+
+/**
+ * Checks one whole text stream: numbering without gaps, the order of events, the same ids throughout, deltas that add up to the text,
+ * and one terminal event, the last. `from` is the first sequence number expected. Returns {text, terminal, response, types}.
+ */
+export function checkEvents(events, { from = 0 } = {}) {
+  assert.ok(events.length > 0, 'the stream has no events');
+  assert.deepEqual(events.map((event) => event.sequence_number), events.map((_, i) => from + i), 'numbered without a gap');
+  const types = events.map((event) => event.type);
+  const terminal = events.at(-1);
+  assert.ok(kTerminal.includes(terminal.type), `ends with ${terminal.type}`);
+  assert.equal(types.filter((type) => kTerminal.includes(type)).length, 1, 'one terminal event');
+  const text = events.filter((event) => event.type === 'response.output_text.delta').map((event) => event.delta).join('');
+  checkIds(events);
+  if (from === 0) checkOrder(types);
+  const done = events.find((event) => event.type === 'response.output_text.done');
+  if (done && from === 0) assert.equal(done.text, text, 'the deltas add up to the text');
+  if (from === 0) assert.equal(outputText(terminal.response), text, 'and so does the last snapshot');
+  return { text, terminal, response: terminal.response, types };
+}
+
+function checkIds(events) {
+  const responses = new Set(events.filter((event) => event.response).map((event) => event.response.id));
+  assert.equal(responses.size, 1, 'one response id');
+  const [id] = responses;
+  assert.match(id, /^resp_/);
+  const items = new Set(events.map((event) => event.item_id ?? event.item?.id).filter(Boolean));
+  assert.ok(items.size <= 1, `one output item, got ${[...items]}`);
+  for (const event of events) {
+    if (event.item_id || event.item) assert.equal(event.output_index, 0);
+    if (event.type.includes('content_part') || event.type.includes('output_text')) assert.equal(event.content_index, 0);
+  }
+}
+
+/** created, queued?, in_progress, then an item in full or none at all, then the terminal event. */
+function checkOrder(types) {
+  const letters = {
+    'response.created': 'c', 'response.queued': 'q', 'response.in_progress': 'p', 'response.output_item.added': 'i',
+    'response.content_part.added': 't', 'response.output_text.delta': 'd', 'response.output_text.done': 'D',
+    'response.content_part.done': 'T', 'response.output_item.done': 'I', 'response.completed': '.', 'response.incomplete': '.',
+    'response.failed': '.',
+  };
+  const word = types.map((type) => letters[type] ?? `<${type}>`).join('');
+  assert.match(word, /^c(q?p|pq?)?(itd*DTI)?\.$/, `events in an unexpected order: ${word.replace(/d+/g, 'd*')}`);
+}
+
+/** The text of a Response: what the official client calls output_text. */
+export function outputText(response) {
+  return (response.output ?? []).filter((item) => item.type === 'message')
+    .flatMap((item) => item.content).filter((part) => part.type === 'output_text').map((part) => part.text).join('');
+}
+
+export function itemText(item) {
+  return (item.content ?? []).map((part) => part.text ?? '').join('');
+}
+
+/** The keys that a Response always carries; the union satisfies every client. */
+export const kResponseKeys = [
+  'id', 'object', 'created_at', 'completed_at', 'status', 'error', 'incomplete_details', 'instructions', 'model', 'output',
+  'previous_response_id', 'conversation', 'tools', 'tool_choice', 'parallel_tool_calls', 'truncation', 'text', 'temperature', 'top_p',
+  'presence_penalty', 'frequency_penalty', 'top_logprobs', 'reasoning', 'usage', 'max_output_tokens', 'max_tool_calls', 'store',
+  'background', 'service_tier', 'metadata', 'safety_identifier', 'prompt_cache_key', 'user',
+];
+
+/** Checks the shape of a Response object. */
+export function checkResponse(response) {
+  for (const key of kResponseKeys) assert.ok(key in response, `a Response lacks ${key}`);
+  assert.equal(response.object, 'response');
+  assert.match(response.id, /^resp_/);
+  assert.equal(typeof response.temperature, 'number');
+  assert.equal(typeof response.top_p, 'number');
+  if (response.status === 'completed') {
+    const { usage } = response;
+    assert.equal(typeof usage.input_tokens, 'number');
+    assert.equal(typeof usage.output_tokens, 'number');
+    assert.equal(typeof usage.total_tokens, 'number');
+    assert.equal(typeof usage.input_tokens_details.cached_tokens, 'number');
+    assert.equal(typeof usage.output_tokens_details.reasoning_tokens, 'number');
+    assert.ok(response.completed_at >= response.created_at);
+  }
+}
+
+/** Collects an async iterable; `until` may end it early (its result is then the last element). */
+export async function collect(stream, until = () => false) {
+  const all = [];
+  for await (const event of stream) {
+    all.push(event);
+    if (until(event, all)) break;
+  }
+  return all;
+}
+
+/** Asks again until `good(value)`; for what has no event to await. Throws after `withinMs` with the last value. */
+export async function poll(ask, good, { everyMs = 25, withinMs = 10_000 } = {}) {
+  const end = performance.now() + withinMs;
+  for (;;) {
+    const value = await ask();
+    if (good(value)) return value;
+    if (performance.now() > end) throw new Error(`still not so after ${withinMs} ms: ${JSON.stringify(value)?.slice(0, 500)}`);
+    await new Promise((resolve) => { setTimeout(resolve, everyMs); });
+  }
+}

@@ -1,0 +1,70 @@
+// Markdown -> tokens. marked's lexer, made safe for text that wants to hurt: nesting is capped, and runs that would make its
+// inline scan quadratic stay plain text. Tokens become DOM nodes in chat/Markdown*.svelte; no HTML string is ever made.
+import { Lexer, type Token, type TokensList } from 'marked';
+
+// Deeper than anybody reads; marked recurses for each level.
+const maxDepth = 20;
+// Every delimiter is searched a partner to the end of its paragraph: beyond this many in one paragraph it is not prose.
+const maxDelimiters = 1_000;
+// Lists and quotes re-scan their own text once per level and line.
+const maxContainerBytes = 200_000;
+
+class CappedLexer extends Lexer {
+  private depth = 0;
+
+  override blockTokens(src: string, tokens: Token[] = [], lastParagraphClipped?: boolean): Token[] {
+    if (this.depth >= maxDepth || (this.depth > 0 && src.length > maxContainerBytes)) {
+      tokens.push({ type: 'text', raw: src, text: src } as Token);
+      return tokens;
+    }
+    this.depth++;
+    try {
+      return super.blockTokens(src, tokens, lastParagraphClipped);
+    } finally {
+      this.depth--;
+    }
+  }
+
+  override inlineTokens(src: string, tokens: Token[] = []): Token[] {
+    if (this.depth >= maxDepth || tooManyDelimiters(src)) {
+      tokens.push({ type: 'text', raw: src, text: src } as Token);
+      return tokens;
+    }
+    this.depth++;
+    try {
+      return super.inlineTokens(src, tokens);
+    } finally {
+      this.depth--;
+    }
+  }
+}
+
+function tooManyDelimiters(src: string): boolean {
+  if (src.length <= maxDelimiters) return false;
+  let count = 0;
+  for (let i = 0; i < src.length; i++) {
+    switch (src.charCodeAt(i)) {
+      case 33: // !
+      case 42: // *
+      case 60: // <
+      case 91: // [
+      case 92: // backslash
+      case 93: // ]
+      case 95: // _
+      case 96: // `
+      case 126: // ~
+        if (++count > maxDelimiters) return true;
+    }
+  }
+  return false;
+}
+
+export function lex(text: string): Token[] {
+  try {
+    const tokens: TokensList = new CappedLexer({ gfm: true }).lex(text);
+    return [...tokens];
+  } catch {
+    // marked gave up (a stack overflow, for one): show what was written.
+    return [{ type: 'text', raw: text, text } as Token];
+  }
+}
