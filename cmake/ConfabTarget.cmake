@@ -17,7 +17,7 @@ target_compile_options(confab_flags INTERFACE
     -fstack-protector-strong -fno-omit-frame-pointer $<$<CONFIG:RelWithDebInfo>:-g1>)
 target_compile_definitions(confab_flags INTERFACE
     BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
-    BOOST_ASIO_DISABLE_BOOST_COROUTINE BOOST_BEAST_USE_STD_STRING_VIEW
+    BOOST_ASIO_DISABLE_BOOST_COROUTINE
     $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 reports false positives of these inside Asio's coroutine frames and std::expected.

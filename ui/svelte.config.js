@@ -4,5 +4,5 @@ import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
 // `require-trusted-types-for 'script'` without any Trusted Types policy.
 export default {
   preprocess: vitePreprocess(),
-  compilerOptions: { runes: true, fragments: 'tree', modernAst: true },
+  compilerOptions: { runes: true, fragments: 'tree' },
 };

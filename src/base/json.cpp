@@ -9,7 +9,8 @@ namespace confab::base {
 Result<json::value> parse_json(std::string_view text, json::storage_ptr storage) {
     json::parse_options options;
     options.max_depth = kJsonDepthMax;
-    json::stream_parser parser(std::move(storage), options);
+    json::stream_parser parser(storage, options);
+    parser.reset(std::move(storage));  // the constructor's storage is for temporary use only
     json::error_code ec;
     std::size_t used = parser.write_some(text.data(), text.size(), ec);
     while (!ec && used < text.size() && std::string_view(" \t\r\n").find(text[used]) != std::string_view::npos) {

@@ -59,15 +59,10 @@ public:
         comma();
         out_ += flag ? "true" : "false";
     }
-    void value(std::int64_t number) {
-        comma();
-        char digits[24];
-        const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-        out_.append(digits, end);
-    }
-    void value(int number) { value(static_cast<std::int64_t>(number)); }
-    void value(unsigned number) { value(static_cast<std::int64_t>(number)); }
-    void value(std::uint64_t number) { value(static_cast<std::int64_t>(number)); }
+    void value(std::int64_t number) { integer(number); }
+    void value(int number) { integer(number); }
+    void value(unsigned number) { integer(number); }
+    void value(std::uint64_t number) { integer(number); }
     void value(double number);
     void value(std::nullptr_t) {
         comma();
@@ -99,6 +94,13 @@ public:
     }
 
 private:
+    template <class Integer>
+    void integer(Integer number) {
+        comma();
+        char digits[24];
+        const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+        out_.append(digits, end);
+    }
     void comma() {
         if (!fresh_) {
             out_ += ',';

@@ -16,6 +16,10 @@ bool TaskGroup::spawn(Task<void> task) {
         if (failure) {
             try {
                 std::rethrow_exception(failure);
+            } catch (const boost::system::system_error& e) {
+                if (e.code() != asio::error::operation_aborted) {
+                    spdlog::error("task_failed group={} error=\"{}\"", name_, e.what());
+                }
             } catch (const std::exception& e) {
                 spdlog::error("task_failed group={} error=\"{}\"", name_, e.what());
             }

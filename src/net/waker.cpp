@@ -1,5 +1,7 @@
 #include "net/waker.hpp"
 
+#include <boost/asio/associated_cancellation_slot.hpp>
+
 namespace confab::net {
 
 Task<void> Waker::wait() {
@@ -8,7 +10,14 @@ Task<void> Waker::wait() {
     }
     auto initiate = [this]<class Handler>(Handler handler) {
         CONFAB_ASSERT(!waiter_);
-        waiter_ = [handler = std::move(handler)]() mutable { std::move(handler)(); };
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        if (slot.is_connected()) {
+            slot.assign([this](asio::cancellation_type) { notify(); });
+        }
+        waiter_ = [handler = std::move(handler), slot]() mutable {
+            slot.clear();  // this Waker may be gone by the time somebody cancels
+            std::move(handler)();
+        };
     };
     co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(initiate, use_task);
 }

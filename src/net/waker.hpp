@@ -19,7 +19,8 @@ public:
     Waker& operator=(const Waker&) = delete;
     ~Waker() { CONFAB_ASSERT(!waiter_); }
 
-    // Returns at once when a notification is pending, and consumes it.
+    // Returns at once when a notification is pending, and consumes it. Cancellation ends the wait as a notification would; the
+    // coroutine then throws operation_aborted at its next co_await.
     Task<void> wait();
 
     void notify() {

@@ -215,6 +215,7 @@ struct RunChunk {
 
 struct FinishRun {
     RunNo run{};
+    UnixSeconds completed_at = 0;  // set by the caller: the final event, already rendered, names it
     RunStatus status = RunStatus::completed;
     std::string error_code;
     std::string error_message;

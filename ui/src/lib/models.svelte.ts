@@ -4,6 +4,7 @@ import { load, save } from './storage';
 import type { Model, ModelList, UpstreamState } from './types';
 
 class Models {
+  readonly demo = 'confab-demo';
   list = $state.raw<Model[]>([]);
   upstreams = $state.raw<UpstreamState[]>([]);
   standard = $state<string | null>(null);
@@ -30,6 +31,13 @@ class Models {
     this.upstreams = answer.upstreams ?? [];
     this.standard = answer.default_model;
     this.loaded = true;
+  }
+
+  // For the next person on this browser.
+  forget(): void {
+    this.last = null;
+    this.loaded = false;
+    this.list = [];
   }
 
   remember(id: string): void {

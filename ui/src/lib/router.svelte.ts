@@ -1,6 +1,8 @@
 // The address bar as state. Paths: / (new chat), /c/ID, /settings[/TAB], /login, /setup.
 class Router {
   path = $state(location.pathname);
+  // The chat that settings were opened from.
+  private chatPath = '/';
 
   constructor() {
     addEventListener('popstate', () => (this.path = location.pathname));
@@ -11,7 +13,12 @@ class Router {
       if (how === 'push') history.pushState(null, '', path);
       else history.replaceState(null, '', path);
     }
+    if (this.path === '/' || this.conversationId !== null) this.chatPath = this.path;
     this.path = path;
+  }
+
+  toChat(): void {
+    this.go(this.chatPath);
   }
 
   get conversationId(): string | null {
@@ -20,7 +27,7 @@ class Router {
   }
 
   get settingsTab(): string | null {
-    const match = /^\/settings(?:\/([a-z-]+))?$/.exec(this.path);
+    const match = /^\/settings(?:\/([a-z-]*))?$/.exec(this.path);
     return match ? (match[1] ?? '') : null;
   }
 }

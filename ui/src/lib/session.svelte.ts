@@ -1,5 +1,6 @@
 // Who is signed in, and whether the server still waits for its first administrator.
 import { api, ApiError, whenSignedOut } from './api';
+import { models } from './models.svelte';
 import { router } from './router.svelte';
 import { forget } from './storage';
 import type { Status, User } from './types';
@@ -46,6 +47,7 @@ class Session {
   async signOut(): Promise<void> {
     await api.post('/api/auth/logout');
     forget();
+    models.forget();
     this.wanted = '/';
     this.user = null;
     this.state = 'signed-out';

@@ -47,7 +47,7 @@ export interface Item {
   type: string;
   role: 'user' | 'assistant' | 'system' | 'developer';
   status: 'completed' | 'incomplete' | 'in_progress';
-  content: Part[];
+  content?: Part[];
   created_at?: number;
   response_id?: string | null;
   model?: string | null;
@@ -129,6 +129,6 @@ export interface StreamEvent {
 
 export function textOf(item: Item): string {
   let text = '';
-  for (const part of item.content) text += part.text ?? part.refusal ?? '';
+  for (const part of item.content ?? []) text += part.text ?? part.refusal ?? '';
   return text;
 }

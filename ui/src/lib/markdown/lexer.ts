@@ -12,6 +12,8 @@ const maxContainerBytes = 200_000;
 class CappedLexer extends Lexer {
   private depth = 0;
 
+  override blockTokens(src: string, tokens?: Token[], lastParagraphClipped?: boolean): Token[];
+  override blockTokens(src: string, tokens?: TokensList, lastParagraphClipped?: boolean): TokensList;
   override blockTokens(src: string, tokens: Token[] = [], lastParagraphClipped?: boolean): Token[] {
     if (this.depth >= maxDepth || (this.depth > 0 && src.length > maxContainerBytes)) {
       tokens.push({ type: 'text', raw: src, text: src } as Token);
@@ -59,12 +61,23 @@ function tooManyDelimiters(src: string): boolean {
   return false;
 }
 
-export function lex(text: string): Token[] {
+export type Links = TokensList['links'];
+
+export interface Lexed {
+  tokens: Token[];
+  // Link definitions ("[name]: address") seen so far. Map without prototype: names come from the text.
+  links: Links;
+}
+
+// `links`: definitions of text that stands before this one.
+export function lex(text: string, links?: Links): Lexed {
   try {
-    const tokens: TokensList = new CappedLexer({ gfm: true }).lex(text);
-    return [...tokens];
+    const lexer = new CappedLexer({ gfm: true });
+    Object.assign(lexer.tokens.links, links);
+    const tokens = lexer.lex(text);
+    return { tokens: [...tokens], links: tokens.links };
   } catch {
     // marked gave up (a stack overflow, for one): show what was written.
-    return [{ type: 'text', raw: text, text } as Token];
+    return { tokens: [{ type: 'text', raw: text, text } as Token], links: links ?? Object.create(null) };
   }
 }

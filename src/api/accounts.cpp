@@ -1,0 +1,148 @@
+// /api/status and /api/auth/*: set-up, sign-in, sign-out, the password, one's own sessions.
+#include "api/admission.hpp"
+#include "api/body.hpp"
+#include "api/routes.hpp"
+
+namespace confab::api {
+
+namespace {
+
+using web::Access;
+
+constexpr std::int64_t kCookieMaxAge = 30 * 24 * 3600;  // seconds
+
+std::string render_user(const store::User& user) {
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.key("user");
+    out.begin_object();
+    out.member("id", user.id.str());
+    out.member("email", user.email);
+    out.member("name", user.name);
+    out.member("role", user.role == store::Role::admin ? "admin" : "member");
+    out.member("created_at", user.created_at);
+    out.end_object();
+    out.end_object();
+    return body;
+}
+
+// Not "Secure": without TLS the cookie would never come back, and TLS ends in front of Confab so far.
+std::string session_cookie(std::string_view token, std::int64_t max_age) {
+    return std::string(kSessionCookie) + "=" + std::string(token) + "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(max_age);
+}
+
+Reply signed_in_reply(const auth::SignedIn& signed_in, unsigned status) {
+    Reply reply = web::json_reply(render_user(signed_in.user), status);
+    reply.headers.push_back({"set-cookie", session_cookie(signed_in.token, kCookieMaxAge)});
+    return reply;
+}
+
+std::optional<store::SessionId> session_of(const web::Request& request) {
+    return store::SessionId::parse(request.caller.session_id);
+}
+
+Task<Result<Reply>> get_status(Context& context, Exchange& /*exchange*/) {
+    CO_TRY(const bool required, co_await context.accounts.setup_required());
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.member("version", context.version);
+    out.member("setup_required", required);
+    out.end_object();
+    co_return web::json_reply(std::move(body));
+}
+
+Task<Result<Reply>> set_up(Context& context, Exchange& exchange) {
+    web::Request& request = exchange.request();
+    CO_TRY(const auto object, parse_body(request));
+    const Fields fields(object);
+    CO_TRY(auto token, fields.required_text("token"));
+    auth::NewUser admin;
+    CO_TRY(admin.email, fields.required_text("email"));
+    CO_TRY(admin.password, fields.required_text("password"));
+    CO_TRY(auto name, fields.text("name"));
+    admin.name = name.value_or(std::string());
+    std::string agent(request.header("user-agent"));
+    CO_TRY(const auto signed_in, co_await context.accounts.set_up(std::move(token), std::move(admin), std::move(agent)));
+    co_return signed_in_reply(signed_in, 201);
+}
+
+Task<Result<Reply>> sign_in(Context& context, Exchange& exchange) {
+    web::Request& request = exchange.request();
+    CO_TRY(const auto object, parse_body(request));
+    const Fields fields(object);
+    CO_TRY(auto email, fields.required_text("email"));
+    CO_TRY(auto password, fields.required_text("password"));
+    std::string agent(request.header("user-agent"));
+    CO_TRY(const auto signed_in, co_await context.accounts.sign_in(std::move(email), std::move(password), std::move(agent), request.remote));
+    co_return signed_in_reply(signed_in, 200);
+}
+
+Task<Result<Reply>> sign_out(Context& context, Exchange& exchange) {
+    if (const auto session = session_of(exchange.request())) {
+        CO_TRY_VOID(co_await context.accounts.sign_out(user_of(exchange), *session));
+    }
+    Reply reply = web::json_reply("{}");
+    reply.headers.push_back({"set-cookie", session_cookie("", 0)});
+    co_return reply;
+}
+
+Task<Result<Reply>> get_me(Context& context, Exchange& exchange) {
+    CO_TRY(const auto user, co_await context.store.find_user(user_of(exchange)));
+    co_return web::json_reply(render_user(user));
+}
+
+Task<Result<Reply>> change_password(Context& context, Exchange& exchange) {
+    CO_TRY(const auto object, parse_body(exchange.request()));
+    const Fields fields(object);
+    CO_TRY(auto current, fields.required_text("current_password"));
+    CO_TRY(auto next, fields.required_text("new_password"));
+    CO_TRY(auto user, co_await context.store.find_user(user_of(exchange)));
+    CO_TRY_VOID(co_await context.accounts.change_password(std::move(user), std::move(current), std::move(next), session_of(exchange.request())));
+    co_return web::json_reply("{}");
+}
+
+Task<Result<Reply>> list_sessions(Context& context, Exchange& exchange) {
+    CO_TRY(const auto sessions, co_await context.store.list_sessions(user_of(exchange)));
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.member("object", "list");
+    out.key("data");
+    out.begin_array();
+    for (const store::Session& session : sessions) {
+        const std::string id = session.id.str();
+        out.begin_object();
+        out.member("id", id);
+        out.member("created_at", session.created_at);
+        out.member("last_seen_at", session.last_seen_at);
+        out.member("user_agent", session.user_agent);
+        out.member("current", id == exchange.request().caller.session_id);
+        out.end_object();
+    }
+    out.end_array();
+    out.end_object();
+    co_return web::json_reply(std::move(body));
+}
+
+Task<Result<Reply>> end_session(Context& context, Exchange& exchange) {
+    CO_TRY(const auto id, parse_path_id<store::SessionId>(exchange.request(), 0, "Session"));
+    CO_TRY_VOID(co_await context.accounts.sign_out(user_of(exchange), id));
+    co_return web::json_reply("{}");
+}
+
+}  // namespace
+
+void add_account_routes(web::Router& router, Context& context) {
+    add_route(router, context, "GET", "/api/status", Access::open, get_status);
+    add_route(router, context, "POST", "/api/auth/setup", Access::open, set_up);
+    add_route(router, context, "POST", "/api/auth/login", Access::open, sign_in);
+    add_route(router, context, "POST", "/api/auth/logout", Access::cookie_user, sign_out);
+    add_route(router, context, "GET", "/api/auth/me", Access::cookie_user, get_me);
+    add_route(router, context, "POST", "/api/auth/password", Access::cookie_user, change_password);
+    add_route(router, context, "GET", "/api/auth/sessions", Access::cookie_user, list_sessions);
+    add_route(router, context, "DELETE", "/api/auth/sessions/{id}", Access::cookie_user, end_session);
+}
+
+}  // namespace confab::api

@@ -1,0 +1,115 @@
+// POST /v1/chat/completions: passed on to the model's server as it came; nothing is stored.
+#include "api/body.hpp"
+#include "api/chat_relay.hpp"
+#include "api/demo_chat.hpp"
+#include "api/routes.hpp"
+#include "llm/http_error.hpp"
+
+namespace confab::api {
+
+namespace {
+
+using web::Access;
+
+constexpr std::uint64_t kAnswerBytesMax = 32ULL * 1024 * 1024;
+constexpr std::chrono::minutes kAnswerMax{60};
+
+class Collector final : public net::HttpSink {
+public:
+    void on_head(const net::HttpHead& /*head*/) override {}
+    net::Flow on_body(std::string_view bytes) override {
+        body += bytes;
+        return net::Flow::go_on;
+    }
+    std::string body;
+};
+
+struct ChatParameters {
+    std::string model;
+    bool stream = false;
+};
+
+Result<ChatParameters> parse_chat_request(const web::Request& request) {
+    TRY(const auto object, parse_body(request));
+    const Fields fields(object);
+    ChatParameters parameters;
+    TRY(parameters.model, fields.required_text("model", 300));
+    TRY(const json::array* messages, fields.array("messages"));
+    if (messages == nullptr) {
+        return base::invalid("messages", "Missing required parameter: 'messages'.", "missing_required_parameter");
+    }
+    if (messages->empty()) {
+        return base::invalid("messages", "'messages' is empty.", "empty_array");
+    }
+    TRY(const auto stream, fields.boolean("stream"));
+    parameters.stream = stream.value_or(false);
+    return parameters;
+}
+
+Reply stream_reply(std::unique_ptr<web::Streamer> streamer) {
+    Reply reply;
+    reply.content_type = "text/event-stream; charset=utf-8";
+    reply.headers.push_back({"cache-control", "no-cache, no-transform"});
+    reply.headers.push_back({"x-accel-buffering", "no"});
+    reply.streamer = std::move(streamer);
+    return reply;
+}
+
+Task<Result<Reply>> relay_stream(Context& context, Exchange& exchange, llm::UpstreamPtr upstream) {
+    auto relay = std::make_shared<ChatRelay>(context, std::move(upstream), std::move(exchange.request().body));
+    relay->start();
+    exchange.watch_client([relay] { relay->cancel(); });
+    const auto refusal = co_await relay->wait_for_head();
+    exchange.unwatch_client();
+    if (refusal) {
+        co_return std::unexpected(*refusal);
+    }
+    co_return stream_reply(std::make_unique<ChatRelayStreamer>(std::move(relay)));
+}
+
+Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::UpstreamPtr upstream) {
+    net::HttpRequest request;
+    request.method = "POST";
+    request.url = upstream->base_url + "/chat/completions";
+    request.headers = llm::request_headers(*upstream);
+    request.body = std::move(exchange.request().body);
+    request.deadline = net::Deadline::after(kAnswerMax);
+    request.body_bytes_max = kAnswerBytesMax;
+    Collector sink;
+    net::HttpCall call(context.client, std::move(request), sink);
+    exchange.watch_client([&call] { call.cancel(); });
+    const auto head = co_await call.send();
+    exchange.unwatch_client();
+    if (!head) {
+        co_return std::unexpected(head.error());
+    }
+    if (head->status >= 400) {
+        co_return std::unexpected(llm::error_from_answer(*upstream, *head, sink.body));
+    }
+    if (sink.body.empty() || sink.body.find_first_not_of(" \t\r\n") == std::string::npos || sink.body[sink.body.find_first_not_of(" \t\r\n")] != '{') {
+        co_return base::fail(
+            base::Errc::upstream_failed, "The model server '" + upstream->name + "' did not answer with JSON. Is its base URL right?", "upstream_bad_answer"
+        );
+    }
+    co_return web::json_reply(std::move(sink.body));
+}
+
+Task<Result<Reply>> create_chat_completion(Context& context, Exchange& exchange) {
+    CO_TRY(const auto parameters, parse_chat_request(exchange.request()));
+    CO_TRY(auto upstream, co_await context.upstreams.choose(parameters.model));
+    if (!upstream) {
+        co_return parameters.stream ? stream_reply(make_demo_chat_streamer()) : web::json_reply(demo_chat_document());
+    }
+    if (parameters.stream) {
+        co_return co_await relay_stream(context, exchange, std::move(upstream));
+    }
+    co_return co_await relay_document(context, exchange, std::move(upstream));
+}
+
+}  // namespace
+
+void add_chat_completion_routes(web::Router& router, Context& context) {
+    add_route(router, context, "POST", "/v1/chat/completions", Access::user, create_chat_completion, web::kBodyBytesMax);
+}
+
+}  // namespace confab::api

@@ -1,0 +1,179 @@
+#include "api/chat_relay.hpp"
+
+#include "base/json.hpp"
+#include "llm/error_body.hpp"
+#include "llm/http_error.hpp"
+
+namespace confab::api {
+
+namespace {
+
+constexpr std::size_t kDocumentBytesMax = 8ULL * 1024 * 1024;
+constexpr std::chrono::minutes kAnswerMax{60};
+
+net::HttpRequest make_request(const llm::Upstream& upstream, std::string body) {
+    net::HttpRequest request;
+    request.method = "POST";
+    request.url = upstream.base_url + "/chat/completions";
+    request.headers = llm::request_headers(upstream);
+    request.body = std::move(body);
+    request.deadline = net::Deadline::after(kAnswerMax);
+    return request;
+}
+
+// The error that a data object carries, if any. Only objects that mention the word are parsed at all.
+std::optional<base::Error> error_in(std::string_view data, bool is_error_event) {
+    if (!is_error_event && data.find("\"error\"") == std::string_view::npos) {
+        return std::nullopt;
+    }
+    const auto value = base::parse_json(data);
+    base::Error error;
+    error.errc = base::Errc::upstream_failed;
+    if (value && value->is_object()) {
+        llm::ErrorBody said = llm::error_of(value->get_object());
+        if (said.message.empty()) {
+            return std::nullopt;
+        }
+        error.message = std::move(said.message);
+        error.code = std::move(said.code);
+        return error;
+    }
+    if (!is_error_event) {
+        return std::nullopt;
+    }
+    error.message = llm::tidy_message(data);
+    return error;
+}
+
+}  // namespace
+
+ChatRelay::ChatRelay(Context& context, llm::UpstreamPtr upstream, std::string body)
+    : context_(context), upstream_(std::move(upstream)), call_(context.client, make_request(*upstream_, std::move(body)), *this),
+      news_(context.shard.executor()) {}
+
+void ChatRelay::start() {
+    if (!context_.background.spawn(pump(shared_from_this()))) {
+        end(base::fail(base::Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down"));
+    }
+}
+
+Task<void> ChatRelay::pump(std::shared_ptr<ChatRelay> self) {
+    end(co_await self->call_.send());
+}
+
+void ChatRelay::on_head(const net::HttpHead& head) {
+    if (head.status >= 400) {
+        shape_ = Shape::refusal;
+    } else {
+        shape_ = head.content_type.find("json") != std::string::npos ? Shape::document : Shape::events;
+    }
+    if (shape_ == Shape::events) {
+        news_.notify();
+    }
+}
+
+net::Flow ChatRelay::on_body(std::string_view bytes) {
+    if (shape_ != Shape::events) {
+        if (document_.size() + bytes.size() > kDocumentBytesMax) {
+            shape_ = Shape::refusal;
+            return net::Flow::finish;
+        }
+        document_ += bytes;
+        return net::Flow::go_on;
+    }
+    if (pending_.size() > kPendingBytesMax) {
+        paused_ = true;
+        return net::Flow::pause;
+    }
+    const auto fed = parser_.feed(bytes, *this);
+    if (!fed) {
+        add_error(fed.error());
+    }
+    news_.notify();
+    return done_ ? net::Flow::finish : net::Flow::go_on;
+}
+
+llm::SseHandler::Next ChatRelay::on_event(const llm::SseEvent& event) {
+    if (const auto error = error_in(event.data, event.type == "error")) {
+        add_error(*error);
+        return Next::stop;
+    }
+    add_data(event.data);
+    if (event.data == "[DONE]") {
+        done_ = true;
+        return Next::stop;
+    }
+    return Next::more;
+}
+
+void ChatRelay::add_data(std::string_view data) {
+    pending_ += "data: ";
+    for (const char c : data) {
+        pending_ += c == '\n' ? ' ' : c;  // several data lines become one: JSON does not mind
+    }
+    pending_ += "\n\n";
+}
+
+void ChatRelay::add_error(const base::Error& error) {
+    base::Error shown = error;
+    const std::array<std::string_view, 1> secrets{upstream_->api_key};
+    llm::redact(shown.message, std::span(secrets.data(), upstream_->api_key.empty() ? 0 : 1));
+    add_data(web::error_body(shown));
+    done_ = true;
+}
+
+void ChatRelay::end(const base::Result<net::HttpHead>& sent) {
+    over_ = true;
+    if (!sent && (shape_ == Shape::unknown || shape_ == Shape::refusal)) {
+        refusal_ = sent.error();
+    } else if (sent && shape_ == Shape::refusal) {
+        refusal_ = llm::error_from_answer(*upstream_, *sent, document_);
+    } else if (shape_ == Shape::document) {
+        add_data(document_);
+    } else if (!done_ && sent) {
+        (void)parser_.finish(*this);  // an event that is too large was reported when it came
+    }
+    if (!done_ && !refusal_) {
+        if (sent) {
+            add_data("[DONE]");
+        } else if (sent.error().errc != base::Errc::cancelled) {
+            add_error(sent.error());
+        }
+    }
+    done_ = true;
+    news_.notify();
+}
+
+Task<std::optional<base::Error>> ChatRelay::wait_for_head() {
+    while (!over_ && shape_ != Shape::events) {
+        co_await news_.wait();
+    }
+    co_return refusal_;
+}
+
+Task<void> ChatRelay::send_to(web::StreamWriter& writer) {
+    std::string sending;
+    while (!writer.client_gone()) {
+        if (!pending_.empty()) {
+            sending.clear();
+            std::swap(sending, pending_);
+            if (std::exchange(paused_, false)) {
+                call_.resume();
+            }
+            if (!co_await writer.write(sending)) {
+                break;
+            }
+        } else if (done_) {
+            co_return;
+        } else {
+            co_await news_.wait();
+        }
+    }
+    cancel();
+}
+
+void ChatRelay::cancel() {
+    call_.cancel();
+}
+
+}  // namespace confab::api

@@ -1,0 +1,72 @@
+// ChatRelay: passes a streamed chat completion on, event by event, without understanding it.
+//
+// The model server's bytes are parsed into SSE events only, and each event's data goes on unchanged: tools, images, reasoning and
+// whatever comes next pass unharmed. What is mended is the framing (CRLF, comments, a missing [DONE]) and errors, which take the
+// standard shape. Memory: at most kPendingBytesMax wait for a slow client; then the server is paused.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "api/context.hpp"
+#include "llm/sse_parser.hpp"
+#include "llm/upstream.hpp"
+
+namespace confab::api {
+
+inline constexpr std::size_t kPendingBytesMax = 64 * 1024;
+
+class ChatRelay final : public std::enable_shared_from_this<ChatRelay>, private net::HttpSink, private llm::SseHandler {
+public:
+    ChatRelay(Context& context, llm::UpstreamPtr upstream, std::string body);
+
+    // Starts the exchange; it goes on in the background until its end or cancel().
+    void start();
+    // Waits until the server has answered: nothing when a stream has begun, else the error to answer with. An answer that is one JSON
+    // document although a stream was asked for is turned into a stream of one event.
+    Task<std::optional<base::Error>> wait_for_head();
+    // Sends everything on; returns when the stream has ended or the client has gone.
+    Task<void> send_to(web::StreamWriter& writer);
+    void cancel();
+    void client_gone() {
+        cancel();
+        news_.notify();
+    }
+
+private:
+    Task<void> pump(std::shared_ptr<ChatRelay> self);
+    void on_head(const net::HttpHead& head) override;
+    net::Flow on_body(std::string_view bytes) override;
+    Next on_event(const llm::SseEvent& event) override;
+    void end(const base::Result<net::HttpHead>& sent);
+    void add_data(std::string_view data);
+    void add_error(const base::Error& error);
+
+    enum class Shape : std::uint8_t { unknown, events, document, refusal };
+
+    Context& context_;
+    llm::UpstreamPtr upstream_;
+    net::HttpCall call_;
+    llm::SseParser parser_;
+    net::Waker news_;
+    std::string pending_;
+    std::string document_;  // of an answer that is no stream
+    Shape shape_ = Shape::unknown;
+    std::optional<base::Error> refusal_;
+    bool done_ = false;     // [DONE] or an error went out
+    bool over_ = false;     // nothing more comes
+    bool paused_ = false;
+};
+
+class ChatRelayStreamer final : public web::Streamer {
+public:
+    explicit ChatRelayStreamer(std::shared_ptr<ChatRelay> relay) : relay_(std::move(relay)) {}
+    ~ChatRelayStreamer() override { relay_->cancel(); }
+    Task<void> stream(web::StreamWriter& writer) override { co_await relay_->send_to(writer); }
+    void client_gone() override { relay_->client_gone(); }
+
+private:
+    std::shared_ptr<ChatRelay> relay_;
+};
+
+}  // namespace confab::api

@@ -1,0 +1,109 @@
+// /v1/conversations and /api/conversations.
+#include "api/conversation_json.hpp"
+#include "api/input.hpp"
+#include "api/routes.hpp"
+
+#include "base/text.hpp"
+
+namespace confab::api {
+
+namespace {
+
+using web::Access;
+
+constexpr std::size_t kTitleBytesMax = 500;
+constexpr std::size_t kModelBytesMax = 300;
+constexpr std::size_t kInstructionsBytesMax = 60 * 1024;
+
+Task<Result<Reply>> list_conversations(Context& context, Exchange& exchange) {
+    CO_TRY(const auto page, parse_page<store::ConversationId>(exchange.request()));
+    CO_TRY(const auto found, co_await context.store.list_conversations(user_of(exchange), page));
+    co_return web::json_reply(render_list(found, render_conversation));
+}
+
+Task<Result<Reply>> create_conversation(Context& context, Exchange& exchange) {
+    CO_TRY(const auto object, parse_body(exchange.request()));
+    const Fields fields(object);
+    store::NewConversation conversation;
+    conversation.id = store::ConversationId::make();
+    conversation.user = user_of(exchange);
+    CO_TRY(const auto title, fields.text("title", kTitleBytesMax));
+    conversation.title = base::trim(title.value_or(std::string()));
+    CO_TRY(const auto model, fields.text("model", kModelBytesMax));
+    conversation.model = model.value_or(std::string());
+    CO_TRY(const auto instructions, fields.text("instructions", kInstructionsBytesMax));
+    conversation.instructions = instructions.value_or(std::string());
+    CO_TRY(const auto metadata, parse_metadata(fields));
+    conversation.metadata = metadata.value_or("{}");
+    CO_TRY(const json::array* items, fields.array("items"));
+    if (items != nullptr) {
+        CO_TRY(conversation.items, parse_input(*fields.any("items"), "items", kItemsPerCallMax));
+    }
+    CO_TRY(const auto created, co_await context.store.create_conversation(std::move(conversation)));
+    co_return conversation_reply(created);
+}
+
+Task<Result<Reply>> get_conversation(Context& context, Exchange& exchange) {
+    CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
+    CO_TRY(const auto conversation, co_await context.store.find_conversation(user_of(exchange), id));
+    co_return conversation_reply(conversation);
+}
+
+Task<Result<Reply>> update_metadata(Context& context, Exchange& exchange) {
+    CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
+    CO_TRY(const auto object, parse_body(exchange.request()));
+    const Fields fields(object);
+    store::ConversationPatch patch;
+    CO_TRY(patch.metadata, parse_metadata(fields));
+    if (!patch.metadata) {
+        co_return base::invalid("metadata", "Missing required parameter: 'metadata'.", "missing_required_parameter");
+    }
+    CO_TRY(const auto conversation, co_await context.store.update_conversation(user_of(exchange), id, std::move(patch)));
+    co_return conversation_reply(conversation);
+}
+
+Task<Result<Reply>> patch_conversation(Context& context, Exchange& exchange) {
+    CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
+    CO_TRY(const auto object, parse_body(exchange.request()));
+    const Fields fields(object);
+    store::ConversationPatch patch;
+    CO_TRY(patch.title, fields.text("title", kTitleBytesMax));
+    CO_TRY(patch.model, fields.text("model", kModelBytesMax));
+    CO_TRY(patch.instructions, fields.text("instructions", kInstructionsBytesMax));
+    CO_TRY(patch.pinned, fields.boolean("pinned"));
+    CO_TRY(patch.archived, fields.boolean("archived"));
+    CO_TRY(patch.metadata, parse_metadata(fields));
+    CO_TRY(const auto conversation, co_await context.store.update_conversation(user_of(exchange), id, std::move(patch)));
+    co_return conversation_reply(conversation);
+}
+
+Task<Result<Reply>> delete_conversation(Context& context, Exchange& exchange) {
+    CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
+    CO_TRY(const auto running, co_await context.store.delete_conversation(user_of(exchange), id));
+    if (running) {
+        co_await context.directory.cancel(user_of(exchange), *running);
+    }
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.member("id", id.str());
+    out.member("object", "conversation.deleted");
+    out.member("deleted", true);
+    out.end_object();
+    co_return web::json_reply(std::move(body));
+}
+
+}  // namespace
+
+void add_conversation_routes(web::Router& router, Context& context) {
+    for (const std::string root : {"/v1/conversations", "/api/conversations"}) {
+        add_route(router, context, "GET", root, Access::user, list_conversations);
+        add_route(router, context, "GET", root + "/{id}", Access::user, get_conversation);
+        add_route(router, context, "DELETE", root + "/{id}", Access::user, delete_conversation);
+    }
+    add_route(router, context, "POST", "/v1/conversations", Access::user, create_conversation, web::kBodyBytesMax);
+    add_route(router, context, "POST", "/v1/conversations/{id}", Access::user, update_metadata);
+    add_route(router, context, "PATCH", "/api/conversations/{id}", Access::user, patch_conversation, 2 * kInstructionsBytesMax);
+}
+
+}  // namespace confab::api

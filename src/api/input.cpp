@@ -1,0 +1,119 @@
+#include "api/input.hpp"
+
+#include "base/text.hpp"
+#include "llm/chat_request.hpp"
+#include "llm/token_estimate.hpp"
+
+namespace confab::api {
+
+namespace {
+
+using base::invalid;
+using base::Result;
+using store::NewItem;
+
+Result<store::ItemRole> parse_role(const Fields& fields) {
+    TRY(const auto role, fields.required_text("role"));
+    if (role == "user") {
+        return store::ItemRole::user;
+    }
+    if (role == "assistant") {
+        return store::ItemRole::assistant;
+    }
+    if (role == "system") {
+        return store::ItemRole::system;
+    }
+    if (role == "developer") {
+        return store::ItemRole::developer;
+    }
+    return invalid(fields.param("role"), "A role is 'user', 'assistant', 'system' or 'developer'.");
+}
+
+// The text of an array with a single text part, which is what nearly every message is.
+const json::string* single_text(const json::array& parts) {
+    if (parts.size() != 1 || !parts[0].is_object()) {
+        return nullptr;
+    }
+    const auto& part = parts[0].get_object();
+    const std::string_view type = base::find_string(part, "type");
+    const json::value* text = base::find(part, "text");
+    const bool is_text = type == "input_text" || type == "output_text" || type == "text";
+    return is_text && text != nullptr && text->is_string() ? &text->get_string() : nullptr;
+}
+
+base::Status set_content(NewItem& item, const json::value& content, const std::string& param) {
+    const json::string* text = content.is_string() ? &content.get_string() : nullptr;
+    if (text == nullptr && content.is_array()) {
+        text = single_text(content.get_array());
+    }
+    if (text != nullptr) {
+        item.format = store::BodyFormat::text;
+        item.body.assign(text->data(), text->size());
+        item.tokens = llm::estimate_tokens(item.body) + llm::kMessageTokens;
+    } else if (content.is_array() && !content.get_array().empty()) {
+        item.format = store::BodyFormat::json;
+        item.body = base::to_string(content);
+        const auto rendered = llm::chat_content(item.body);
+        if (!rendered) {
+            return invalid(param, rendered.error().message, rendered.error().code);
+        }
+        item.tokens = llm::estimate_tokens(*rendered) + llm::kMessageTokens;
+    } else {
+        return invalid(param, "'" + param + "' is a string or an array of content parts.", "invalid_type");
+    }
+    if (item.body.empty()) {
+        return invalid(param, "'" + param + "' is empty.", "empty_content");
+    }
+    if (item.body.size() > kItemTextBytesMax || !base::is_utf8(item.body)) {
+        return invalid(param, "'" + param + "' must be UTF-8 of at most 10 MiB.", "invalid_content");
+    }
+    return {};
+}
+
+Result<NewItem> parse_item(const json::value& value, const std::string& param) {
+    if (!value.is_object()) {
+        return invalid(param, "'" + param + "' must be an object.", "invalid_type");
+    }
+    const Fields fields(value.get_object(), param + ".");
+    TRY(const auto type, fields.text("type"));
+    if (type && *type != "message") {
+        return invalid(fields.param("type"), "Only messages can be stored so far; '" + *type + "' cannot.", "unsupported_item_type");
+    }
+    NewItem item;
+    item.id = store::ItemId::make();
+    TRY(item.role, parse_role(fields));
+    const json::value* content = fields.any("content");
+    if (content == nullptr) {
+        return invalid(fields.param("content"), "Missing required parameter: '" + fields.param("content") + "'.", "missing_required_parameter");
+    }
+    TRY_VOID(set_content(item, *content, fields.param("content")));
+    return item;
+}
+
+}  // namespace
+
+Result<std::vector<NewItem>> parse_input(const json::value& input, std::string_view param, std::size_t items_max) {
+    const std::string name(param);
+    std::vector<NewItem> items;
+    if (input.is_string()) {
+        NewItem item;
+        item.id = store::ItemId::make();
+        TRY_VOID(set_content(item, input, name));
+        items.push_back(std::move(item));
+        return items;
+    }
+    if (!input.is_array()) {
+        return invalid(name, "'" + name + "' is a string or an array of items.", "invalid_type");
+    }
+    const auto& array = input.get_array();
+    if (array.size() > items_max) {
+        return invalid(name, "'" + name + "' has at most " + std::to_string(items_max) + " items.", "array_above_max_length");
+    }
+    for (std::size_t i = 0; i < array.size(); ++i) {
+        TRY(auto item, parse_item(array[i], name + "[" + std::to_string(i) + "]"));
+        items.push_back(std::move(item));
+    }
+    return items;
+}
+
+}  // namespace confab::api

@@ -1,0 +1,13 @@
+// The counters in Prometheus' text format.
+#pragma once
+
+#include <string>
+
+#include "meter/byte_budget.hpp"
+#include "meter/counters.hpp"
+
+namespace confab::api {
+
+std::string render_metrics(const meter::Counters& counters, const meter::ByteBudget& budget);
+
+}  // namespace confab::api

@@ -1,0 +1,41 @@
+// /healthz, /readyz, /metrics: for whoever runs the server.
+#include "api/routes.hpp"
+#include "api/metrics.hpp"
+
+namespace confab::api {
+
+namespace {
+
+using web::Access;
+
+Task<Result<Reply>> get_health(Context& /*context*/, Exchange& /*exchange*/) {
+    co_return web::json_reply(R"({"status":"ok"})");
+}
+
+Task<Result<Reply>> get_readiness(Context& context, Exchange& /*exchange*/) {
+    if (context.draining.load(std::memory_order_relaxed)) {
+        co_return base::fail(base::Errc::unavailable, "The server is shutting down.", "shutting_down");
+    }
+    CO_TRY_VOID(co_await context.store.ping());
+    co_return web::json_reply(R"({"status":"ready"})");
+}
+
+Task<Result<Reply>> get_metrics(Context& context, Exchange& exchange) {
+    if (!exchange.request().remote_is_loopback) {
+        co_return base::fail(base::Errc::forbidden, "Metrics are only shown to this machine.", "loopback_only");
+    }
+    Reply reply;
+    reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    reply.body = render_metrics(context.counters, context.budget);
+    co_return reply;
+}
+
+}  // namespace
+
+void add_operation_routes(web::Router& router, Context& context) {
+    add_route(router, context, "GET", "/healthz", Access::open, get_health);
+    add_route(router, context, "GET", "/readyz", Access::open, get_readiness);
+    add_route(router, context, "GET", "/metrics", Access::open, get_metrics);
+}
+
+}  // namespace confab::api

@@ -1,0 +1,165 @@
+#include "api/response_request.hpp"
+
+#include "api/input.hpp"
+
+namespace confab::api {
+
+namespace {
+
+using base::invalid;
+using base::Result;
+using base::Status;
+
+constexpr std::size_t kModelBytesMax = 300;
+constexpr std::size_t kInstructionsBytesMax = 1024 * 1024;
+
+Status parse_target(const Fields& fields, store::RunTarget& target) {
+    const json::value* conversation = fields.any("conversation");
+    if (conversation != nullptr) {
+        const std::string_view text = conversation->is_string()   ? std::string_view(conversation->get_string().data(), conversation->get_string().size())
+                                      : conversation->is_object() ? base::find_string(conversation->get_object(), "id")
+                                                                  : std::string_view();
+        if (text.empty()) {
+            return invalid("conversation", "'conversation' is an id or an object with an id.", "invalid_type");
+        }
+        target.conversation = store::ConversationId::parse(text);
+        if (!target.conversation) {
+            return base::not_found("Conversation with id '" + std::string(text) + "' not found.", "not_found", "conversation");
+        }
+    }
+    TRY(const auto previous, fields.text("previous_response_id"));
+    if (previous) {
+        if (target.conversation) {
+            return invalid("previous_response_id", "'conversation' and 'previous_response_id' exclude each other.", "mutually_exclusive_parameters");
+        }
+        target.previous_response = store::ResponseId::parse(*previous);
+        if (!target.previous_response) {
+            return invalid("previous_response_id", "Previous response with id '" + *previous + "' not found.", "previous_response_not_found");
+        }
+    }
+    return {};
+}
+
+Status parse_modes(const Fields& fields, ResponseRequest& request) {
+    TRY(const auto stream, fields.boolean("stream"));
+    TRY(const auto background, fields.boolean("background"));
+    TRY(const auto store, fields.boolean("store"));
+    request.stream = stream.value_or(false);
+    request.run.background = background.value_or(false);
+    request.run.stored = store.value_or(true);
+    if (request.run.background && !request.run.stored) {
+        return invalid("background", "background can only be used when `store` is true");
+    }
+    return {};
+}
+
+Status parse_tools(const Fields& fields) {
+    TRY(const json::array* tools, fields.array("tools"));
+    if (tools != nullptr && !tools->empty()) {
+        return invalid("tools", "Tools cannot be used with /v1/responses yet. Use /v1/chat/completions, which passes them on.", "unsupported_parameter");
+    }
+    return {};
+}
+
+// The members of the Response object that repeat the request. All of them, always: strict clients want every one present.
+class Echo {
+public:
+    explicit Echo(std::string& text) : out_(text) { out_.begin_object(); }
+    void finish() { out_.end_object(); }
+
+    void raw(std::string_view name, const json::value* value, std::string_view otherwise) {
+        out_.raw_member(name, value == nullptr ? std::string(otherwise) : base::to_string(*value));
+    }
+    template <class T>
+    void optional(std::string_view name, const std::optional<T>& value) {
+        out_.key(name);
+        if (value) {
+            out_.value(*value);
+        } else {
+            out_.value(nullptr);
+        }
+    }
+    base::JsonWriter& writer() { return out_; }
+
+private:
+    base::JsonWriter out_;
+};
+
+Status parse_parameters(const Fields& fields, chat::RunRequest& run) {
+    TRY(run.parameters.temperature, fields.number("temperature", 0, 2));
+    TRY(run.parameters.top_p, fields.number("top_p", 0, 1));
+    TRY(run.parameters.output_tokens_max, fields.integer("max_output_tokens", 1, 10'000'000));
+    TRY(const json::object* text, fields.object("text"));
+    if (text != nullptr) {
+        TRY(const json::object* format, Fields(*text, "text.").object("format"));
+        if (format != nullptr && base::find_string(*format, "type") == "json_object") {
+            run.parameters.extra_members.emplace_back("response_format", R"({"type":"json_object"})");
+        } else if (format != nullptr && base::find_string(*format, "type") == "json_schema") {
+            json::object schema = *format;
+            schema.erase("type");
+            json::object wrapped;
+            wrapped["type"] = "json_schema";
+            wrapped["json_schema"] = std::move(schema);
+            run.parameters.extra_members.emplace_back("response_format", base::to_string(wrapped));
+        }
+    }
+    return {};
+}
+
+Status render_echo(const Fields& fields, chat::RunRequest& run) {
+    TRY(const auto metadata, parse_metadata(fields));
+    TRY(const auto instructions, fields.text("instructions", kInstructionsBytesMax));
+    TRY(const auto user, fields.text("user"));
+    TRY(const auto safety, fields.text("safety_identifier"));
+    TRY(const auto cache_key, fields.text("prompt_cache_key"));
+    run.instructions = instructions.value_or(std::string());
+    Echo echo(run.echo);
+    echo.optional("instructions", instructions);
+    echo.writer().raw_member("metadata", metadata.value_or("{}"));
+    echo.writer().member("temperature", run.parameters.temperature.value_or(1.0));
+    echo.writer().member("top_p", run.parameters.top_p.value_or(1.0));
+    echo.optional("max_output_tokens", run.parameters.output_tokens_max);
+    echo.raw("tools", nullptr, "[]");
+    echo.raw("tool_choice", fields.any("tool_choice"), R"("auto")");
+    echo.raw("parallel_tool_calls", fields.any("parallel_tool_calls"), "true");
+    echo.raw("truncation", fields.any("truncation"), R"("disabled")");
+    echo.raw("text", fields.any("text"), R"({"format":{"type":"text"}})");
+    echo.raw("reasoning", fields.any("reasoning"), R"({"effort":null,"summary":null})");
+    echo.raw("max_tool_calls", nullptr, "null");
+    echo.raw("presence_penalty", nullptr, "0");
+    echo.raw("frequency_penalty", nullptr, "0");
+    echo.raw("top_logprobs", nullptr, "0");
+    echo.raw("service_tier", nullptr, R"("default")");
+    echo.optional("safety_identifier", safety);
+    echo.optional("prompt_cache_key", cache_key);
+    echo.optional("user", user);
+    echo.finish();
+    return {};
+}
+
+}  // namespace
+
+Result<ResponseRequest> parse_response_request(const json::object& body) {
+    const Fields fields(body);
+    ResponseRequest request;
+    TRY(request.run.model, fields.required_text("model", kModelBytesMax));
+    if (request.run.model.empty()) {
+        return invalid("model", "Missing required parameter: 'model'.", "missing_required_parameter");
+    }
+    TRY_VOID(parse_target(fields, request.run.target));
+    TRY_VOID(parse_modes(fields, request));
+    TRY_VOID(parse_tools(fields));
+    TRY_VOID(parse_parameters(fields, request.run));
+    TRY_VOID(render_echo(fields, request.run));
+    const json::value* input = fields.any("input");
+    const bool continues = request.run.target.conversation || request.run.target.previous_response;
+    if (input != nullptr) {
+        TRY(request.run.input, parse_input(*input, "input", kInputItemsMax));
+    }
+    if (request.run.input.empty() && !continues) {
+        return invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter");
+    }
+    return request;
+}
+
+}  // namespace confab::api

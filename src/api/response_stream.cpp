@@ -1,0 +1,123 @@
+#include "api/response_stream.hpp"
+
+namespace confab::api {
+
+Task<void> ResponseStreamer::stream(web::StreamWriter& writer) {
+    Step step = Step::more;
+    while (step == Step::more) {
+        step = co_await follow(writer);
+    }
+    if (step == Step::not_live) {
+        co_await replay(writer);
+    }
+}
+
+void ResponseStreamer::client_gone() {
+    if (own_run_ && !own_run_->facts().background) {
+        own_run_->cancel();
+    }
+}
+
+Task<ResponseStreamer::Step> ResponseStreamer::follow(web::StreamWriter& writer) {
+    const auto deadline = net::Deadline::after(kKeepAliveEvery);
+    std::optional<chat::Batch> batch;
+    if (own_run_) {
+        batch = co_await own_run_->next(next_, deadline);
+    } else {
+        batch = co_await context_.directory.next(user_, id_, next_, deadline);
+    }
+    if (!batch) {
+        co_return Step::not_live;
+    }
+    next_ = batch->next;
+    if (batch->finished) {
+        batch->bytes += chat::kDoneEvent;
+    } else if (batch->bytes.empty()) {
+        batch->bytes = ":\n\n";
+    }
+    const bool written = co_await writer.write(batch->bytes);
+    co_return written && !batch->finished ? Step::more : Step::done;
+}
+
+// ---- after the end ----
+
+Task<void> ResponseStreamer::replay(web::StreamWriter& writer) {
+    const auto run = co_await context_.store.find_run(user_, id_);
+    if (!run || !store::is_final(run->status)) {
+        co_return;  // deleted meanwhile, or its end could not be saved
+    }
+    const chat::Sequence asked = next_;
+    if (!co_await replay_chunks(writer, *run)) {
+        co_return;
+    }
+    if (next_ == asked) {
+        co_await replay_rebuilt(writer, *run);
+    }
+    co_await writer.write(chat::kDoneEvent);
+}
+
+// The log itself, as long as it is kept. False when the client left.
+Task<bool> ResponseStreamer::replay_chunks(web::StreamWriter& writer, const store::Run& run) {
+    while (true) {
+        const auto chunks = co_await context_.store.list_run_chunks(run.no, next_);
+        if (!chunks || chunks->empty()) {
+            co_return true;
+        }
+        const chat::Sequence before = next_;
+        for (const store::RunChunk& chunk : *chunks) {
+            chat::EventLog log;
+            if (chunk.seq_first > next_ || !log.append_records(chunk.data)) {
+                co_return true;  // a gap: the rest is rebuilt by whoever asks again
+            }
+            if (!co_await write_events(writer, run, log, chunk.seq_first)) {
+                co_return false;
+            }
+        }
+        if (next_ == before) {
+            co_return true;
+        }
+    }
+}
+
+Task<bool> ResponseStreamer::write_events(web::StreamWriter& writer, const store::Run& run, const chat::EventLog& log, chat::Sequence log_first) {
+    const auto facts = chat::facts_of(run);
+    const auto end = chat::end_of(run);
+    std::string bytes;
+    while (next_ < log_first + log.size()) {
+        chat::render_event(bytes, facts, end, next_, log.at(next_ - log_first));
+        ++next_;
+        if (bytes.size() >= chat::kBatchBytesMax || next_ == log_first + log.size()) {
+            if (!co_await writer.write(bytes)) {
+                co_return false;
+            }
+            bytes.clear();
+        }
+    }
+    co_return true;
+}
+
+// The log has expired: the same story told from the stored item, with one delta. Whoever had seen more than that gets the end.
+Task<void> ResponseStreamer::replay_rebuilt(web::StreamWriter& writer, const store::Run& run) {
+    const auto end = chat::end_of(run);
+    chat::EventLog log;
+    log.append(chat::EventKind::created);
+    if (run.background) {
+        log.append(chat::EventKind::queued);
+    }
+    log.append(chat::EventKind::in_progress);
+    if (end.text) {
+        log.append(chat::EventKind::item_added);
+        log.append(chat::EventKind::part_added);
+        log.append(chat::EventKind::text_delta, *end.text);
+    }
+    chat::append_closing_events(log, end.text.has_value(), end);
+    if (next_ >= log.size()) {
+        chat::EventLog last;
+        last.append(chat::EventKind::finished);
+        co_await write_events(writer, run, last, next_);
+        co_return;
+    }
+    co_await write_events(writer, run, log, 0);
+}
+
+}  // namespace confab::api

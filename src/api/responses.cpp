@@ -1,0 +1,146 @@
+// /v1/responses: answers, made, watched, cancelled, looked up.
+#include "api/response_request.hpp"
+#include "api/response_stream.hpp"
+#include "api/routes.hpp"
+#include "chat/event_json.hpp"
+
+namespace confab::api {
+
+namespace {
+
+using base::Errc;
+using web::Access;
+
+Reply stream_reply(std::unique_ptr<web::Streamer> streamer) {
+    Reply reply;
+    reply.content_type = "text/event-stream; charset=utf-8";
+    reply.headers.push_back({"cache-control", "no-cache, no-transform"});
+    reply.headers.push_back({"x-accel-buffering", "no"});
+    reply.streamer = std::move(streamer);
+    return reply;
+}
+
+auto response_not_found(const std::string& id) {
+    return base::not_found("Response with id '" + id + "' not found.", "not_found", "response_id");
+}
+
+std::string render_run(const chat::ResponseFacts& facts, const chat::ResponseEnd& end) {
+    std::string body;
+    chat::render_response(body, facts, end);
+    return body;
+}
+
+// The caller waits for the whole answer; when it leaves, the answer is cancelled.
+Task<Result<Reply>> wait_for_answer(Exchange& exchange, chat::RunPtr run) {
+    exchange.watch_client([run] { run->cancel(); });
+    co_await run->wait_until_finished();
+    exchange.unwatch_client();
+    const chat::ResponseEnd& end = run->end();
+    if (end.status == store::RunStatus::failed && !end.text) {
+        co_return base::fail(end.errc, end.error_message, end.error_code, end.error_code == "model_not_found" ? "model" : "");
+    }
+    co_return web::json_reply(render_run(run->facts(), end));
+}
+
+Task<Result<Reply>> create_response(Context& context, Exchange& exchange) {
+    CO_TRY(const auto object, parse_body(exchange.request()));
+    CO_TRY(auto request, parse_response_request(object));
+    request.run.user = user_of(exchange);
+    CO_TRY(const auto run, co_await context.runs.start(std::move(request.run)));
+    if (request.stream) {
+        co_return stream_reply(std::make_unique<ResponseStreamer>(context, user_of(exchange), run->facts().id, 0, run));
+    }
+    if (run->facts().background) {
+        chat::ResponseEnd queued;
+        queued.status = store::RunStatus::queued;
+        co_return web::json_reply(render_run(run->facts(), queued));
+    }
+    co_return co_await wait_for_answer(exchange, run);
+}
+
+// A response under way or stored, rendered.
+Task<Result<std::string>> render_found(Context& context, store::UserNo user, store::ResponseId id) {
+    auto live = co_await context.directory.render(user, id);
+    if (live) {
+        co_return *std::move(live);
+    }
+    const auto run = co_await context.store.find_run(user, id);
+    if (!run) {
+        if (run.error().errc == Errc::not_found) {
+            co_return response_not_found(id.str());
+        }
+        co_return std::unexpected(run.error());
+    }
+    co_return render_run(chat::facts_of(*run), chat::end_of(*run));
+}
+
+Result<chat::Sequence> parse_starting_after(const web::Request& request) {
+    const auto text = request.query_value("starting_after");
+    if (!text) {
+        return chat::Sequence(0);
+    }
+    chat::Sequence after = 0;
+    const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), after);
+    if (ec != std::errc{} || end != text->data() + text->size() || after < 0 || after > 1'000'000'000) {
+        return base::invalid("starting_after", "starting_after is the sequence number of an event.");
+    }
+    return after + 1;
+}
+
+Task<Result<Reply>> get_response(Context& context, Exchange& exchange) {
+    CO_TRY(const auto id, parse_path_id<store::ResponseId>(exchange.request(), 0, "Response"));
+    CO_TRY(const auto from, parse_starting_after(exchange.request()));
+    CO_TRY(auto rendered, co_await render_found(context, user_of(exchange), id));
+    const auto stream = exchange.request().query_value("stream");
+    if (stream && *stream == "true") {
+        co_return stream_reply(std::make_unique<ResponseStreamer>(context, user_of(exchange), id, from, nullptr));
+    }
+    co_return web::json_reply(std::move(rendered));
+}
+
+Task<Result<Reply>> cancel_response(Context& context, Exchange& exchange) {
+    CO_TRY(const auto id, parse_path_id<store::ResponseId>(exchange.request(), 0, "Response"));
+    CO_TRY(const auto run, co_await context.store.find_run(user_of(exchange), id));
+    if (!run.background) {
+        co_return base::fail(Errc::invalid_request, "Cannot cancel a synchronous response.", "not_cancellable", "response_id");
+    }
+    co_await context.directory.cancel(user_of(exchange), id);
+    CO_TRY(auto rendered, co_await render_found(context, user_of(exchange), id));
+    co_return web::json_reply(std::move(rendered));
+}
+
+Task<Result<Reply>> delete_response(Context& context, Exchange& exchange) {
+    CO_TRY(const auto id, parse_path_id<store::ResponseId>(exchange.request(), 0, "Response"));
+    co_await context.directory.cancel(user_of(exchange), id);
+    const auto deleted = co_await context.store.delete_run(user_of(exchange), id);
+    if (!deleted) {
+        co_return std::unexpected(deleted.error());
+    }
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.member("id", id.str());
+    out.member("object", "response");
+    out.member("deleted", true);
+    out.end_object();
+    co_return web::json_reply(std::move(body));
+}
+
+Task<Result<Reply>> list_input_items(Context& context, Exchange& exchange) {
+    CO_TRY(const auto id, parse_path_id<store::ResponseId>(exchange.request(), 0, "Response"));
+    CO_TRY(const auto page, parse_page<store::ItemId>(exchange.request()));
+    CO_TRY(const auto items, co_await context.store.list_input_items(user_of(exchange), id, page));
+    co_return web::json_reply(render_list(items, chat::render_item));
+}
+
+}  // namespace
+
+void add_response_routes(web::Router& router, Context& context) {
+    add_route(router, context, "POST", "/v1/responses", Access::user, create_response, web::kBodyBytesMax);
+    add_route(router, context, "GET", "/v1/responses/{id}", Access::user, get_response);
+    add_route(router, context, "DELETE", "/v1/responses/{id}", Access::user, delete_response);
+    add_route(router, context, "POST", "/v1/responses/{id}/cancel", Access::user, cancel_response);
+    add_route(router, context, "GET", "/v1/responses/{id}/input_items", Access::user, list_input_items);
+}
+
+}  // namespace confab::api

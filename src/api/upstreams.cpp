@@ -1,0 +1,118 @@
+// /api/upstreams: the model servers, for administrators.
+#include "api/body.hpp"
+#include "api/routes.hpp"
+#include "api/upstream_registry.hpp"
+
+#include "base/text.hpp"
+
+namespace confab::api {
+
+namespace {
+
+using web::Access;
+
+constexpr std::chrono::seconds kStateAgeMax{5};
+constexpr std::size_t kNameBytesMax = 64;
+
+void render_upstream(base::JsonWriter& out, const llm::UpstreamState& state) {
+    out.begin_object();
+    out.member("name", state.upstream->name);
+    out.member("base_url", state.upstream->base_url);
+    out.member("ok", state.ok);
+    out.member_or_null("error", state.error);
+    out.member("source", state.upstream->source == llm::Upstream::Source::config ? "config" : "stored");
+    out.end_object();
+}
+
+Task<Result<Reply>> list_upstreams(Context& context, Exchange& /*exchange*/) {
+    const auto catalog = co_await context.upstreams.fresh(kStateAgeMax);
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.member("object", "list");
+    out.key("data");
+    out.begin_array();
+    for (const llm::UpstreamState& state : catalog->upstreams) {
+        render_upstream(out, state);
+    }
+    out.end_array();
+    out.end_object();
+    co_return web::json_reply(std::move(body));
+}
+
+Task<Result<Reply>> add_upstream(Context& context, Exchange& exchange) {
+    CO_TRY(const auto object, parse_body(exchange.request()));
+    const Fields fields(object);
+    llm::Upstream upstream;
+    CO_TRY(upstream.name, fields.required_text("name", kNameBytesMax));
+    upstream.name = base::trim(upstream.name);
+    if (upstream.name.empty() || upstream.name.find('/') != std::string::npos) {
+        co_return base::invalid("name", "A model server needs a name, without slashes.", "invalid_name");
+    }
+    CO_TRY(const auto url, fields.required_text("base_url"));
+    CO_TRY(upstream.base_url, llm::normalise_base_url(url));
+    CO_TRY(const auto key, fields.text("api_key"));
+    upstream.api_key = base::trim(key.value_or(std::string()));
+    if (upstream.api_key.find_first_of("\r\n") != std::string::npos) {
+        co_return base::invalid("api_key", "An API key has no line breaks.", "invalid_value");
+    }
+    const std::string name = upstream.name;
+    CO_TRY_VOID(co_await context.registry.add(std::move(upstream)));
+    std::string body;
+    base::JsonWriter out(body);
+    const auto catalog = context.upstreams.snapshot();
+    for (const llm::UpstreamState& state : catalog->upstreams) {
+        if (state.upstream->name == name) {
+            render_upstream(out, state);
+        }
+    }
+    co_return web::json_reply(body.empty() ? std::string("{}") : std::move(body), 201);
+}
+
+Task<Result<Reply>> remove_upstream(Context& context, Exchange& exchange) {
+    const std::string name = exchange.request().path_arguments[0];
+    CO_TRY_VOID(co_await context.registry.remove(name));
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.member("name", name);
+    out.member("deleted", true);
+    out.end_object();
+    co_return web::json_reply(std::move(body));
+}
+
+Task<Result<Reply>> discover(Context& context, Exchange& /*exchange*/) {
+    const auto found = co_await llm::discover_local(context.client);
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.member("object", "list");
+    out.key("data");
+    out.begin_array();
+    for (const llm::UpstreamState& state : found) {
+        out.begin_object();
+        out.member("name", state.upstream->name);
+        out.member("base_url", state.upstream->base_url);
+        out.key("models");
+        out.begin_array();
+        for (const llm::Model& model : state.models) {
+            out.value(model.id);
+        }
+        out.end_array();
+        out.end_object();
+    }
+    out.end_array();
+    out.end_object();
+    co_return web::json_reply(std::move(body));
+}
+
+}  // namespace
+
+void add_upstream_routes(web::Router& router, Context& context) {
+    add_route(router, context, "GET", "/api/upstreams", Access::admin, list_upstreams);
+    add_route(router, context, "POST", "/api/upstreams", Access::admin, add_upstream);
+    add_route(router, context, "DELETE", "/api/upstreams/{name}", Access::admin, remove_upstream);
+    add_route(router, context, "POST", "/api/upstreams/discover", Access::admin, discover);
+}
+
+}  // namespace confab::api

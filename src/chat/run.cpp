@@ -1,0 +1,173 @@
+#include "chat/run.hpp"
+
+#include <algorithm>
+
+namespace confab::chat {
+
+namespace {
+
+constexpr std::size_t kLeaseStepBytes = 64 * 1024;
+
+std::string_view id_bytes(const store::ItemId& id) {
+    return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
+}  // namespace
+
+Run::Run(net::Executor executor, Origin origin, meter::Lease lease)
+    : executor_(executor), origin_(std::move(origin)), lease_(std::move(lease)), waiting_for_save_(executor) {
+    append(EventKind::created);
+    if (origin_.facts.background) {
+        append(EventKind::queued);
+    }
+    append(EventKind::in_progress);
+    show();
+}
+
+void Run::append(EventKind kind, std::string_view payload) {
+    log_.append(kind, payload);
+    if (log_.bytes() > lease_.bytes() && !lease_.grow(kLeaseStepBytes)) {
+        out_of_memory_ = true;
+    }
+}
+
+void Run::show() {
+    visible_ = log_.size();
+    for (Viewer* viewer : viewers_) {
+        viewer->waker.notify();
+    }
+}
+
+void Run::on_text(std::string_view text) {
+    if (out_of_memory_) {
+        return;  // the driver breaks it off
+    }
+    if (!has_item_) {
+        has_item_ = true;
+        append(EventKind::item_added, id_bytes(origin_.facts.item));
+        append(EventKind::part_added);
+    }
+    append(EventKind::text_delta, text);
+    show();
+}
+
+bool Run::attach(llm::Completion* completion) {
+    if (completion != nullptr && (cancelled_ || interrupted_)) {
+        return false;
+    }
+    completion_ = completion;
+    return true;
+}
+
+void Run::close(ResponseEnd end) {
+    end_ = std::move(end);
+    if (has_item_) {
+        end_.text = log_.text();
+    }
+    append_closing_events(log_, has_item_, end_);
+}
+
+void append_closing_events(EventLog& log, bool has_item, const ResponseEnd& end) {
+    if (has_item) {
+        log.append(EventKind::text_done);
+        log.append(EventKind::part_done);
+        log.append(EventKind::item_done);
+    } else if (end.status == store::RunStatus::failed) {
+        log.append(EventKind::error);
+    }
+    log.append(EventKind::finished);
+}
+
+void Run::publish_end() {
+    finished_ = true;
+    show();
+}
+
+// ---- saving ----
+
+std::string_view Run::take_unsaved(Stretch stretch, Sequence& first) {
+    const Sequence to = stretch == Stretch::all ? log_.size() : visible_;
+    first = saved_;
+    if (saved_ == to) {
+        return {};
+    }
+    const std::string_view records = log_.records(saved_, to);
+    saved_ = to;
+    saving_ = true;
+    return records;
+}
+
+void Run::saved(bool success, Sequence first) {
+    saving_ = false;
+    if (!success) {
+        saved_ = first;
+    }
+    waiting_for_save_.notify_all();
+}
+
+net::Task<void> Run::wait_until_saved() {
+    while (saving_) {
+        co_await waiting_for_save_.wait();
+    }
+}
+
+// ---- viewers ----
+
+net::Task<Batch> Run::next(Sequence from, net::Deadline deadline) {
+    Viewer viewer{net::Waker(executor_), deadline};
+    viewers_.push_back(&viewer);
+    struct Leave {
+        std::vector<Viewer*>& viewers;
+        Viewer* viewer;
+        ~Leave() { std::erase(viewers, viewer); }
+    } leave{viewers_, &viewer};
+    while (visible_ <= from && !finished_ && !deadline.passed()) {
+        co_await viewer.waker.wait();
+    }
+    co_return render(from);
+}
+
+Batch Run::render(Sequence from) const {
+    Batch batch;
+    batch.next = from;
+    while (batch.next < visible_ && batch.bytes.size() < kBatchBytesMax) {
+        render_event(batch.bytes, origin_.facts, end_, batch.next, log_.at(batch.next));
+        ++batch.next;
+    }
+    batch.finished = finished_ && batch.next >= visible_;
+    return batch;
+}
+
+net::Task<void> Run::wait_until_finished() {
+    while (!finished_) {
+        (void)co_await next(visible_, net::Deadline::never());
+    }
+}
+
+void Run::wake_late_viewers(std::chrono::steady_clock::time_point now) {
+    for (Viewer* viewer : viewers_) {
+        if (viewer->deadline.at() <= now) {
+            viewer->waker.notify();
+        }
+    }
+}
+
+// ---- stopping ----
+
+void Run::break_off() {
+    if (completion_ != nullptr) {
+        completion_->cancel();
+    }
+}
+
+void Run::cancel() {
+    cancelled_ = true;
+    break_off();
+}
+
+void Run::interrupt() {
+    interrupted_ = true;
+    break_off();
+}
+
+}  // namespace confab::chat

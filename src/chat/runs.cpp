@@ -1,0 +1,458 @@
+#include "chat/runs.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "base/json.hpp"
+#include "llm/token_estimate.hpp"
+
+namespace confab::chat {
+
+namespace {
+
+using base::Errc;
+using net::Task;
+using store::RunStatus;
+
+constexpr int kCommitTries = 20;  // a full disk may get space again
+constexpr std::chrono::milliseconds kCommitRetry{500};
+constexpr std::string_view kInterrupted = "interrupted";
+
+std::string render_usage(const llm::Usage& usage) {
+    std::string text;
+    base::JsonWriter out(text);
+    out.begin_object();
+    out.member("input_tokens", usage.input_tokens);
+    out.key("input_tokens_details");
+    out.begin_object();
+    out.member("cached_tokens", usage.cached_tokens);
+    out.member("cache_write_tokens", 0);
+    out.end_object();
+    out.member("output_tokens", usage.output_tokens);
+    out.key("output_tokens_details");
+    out.begin_object();
+    out.member("reasoning_tokens", usage.reasoning_tokens);
+    out.end_object();
+    out.member("total_tokens", usage.total_tokens);
+    out.end_object();
+    return text;
+}
+
+void end_with_reason(ResponseEnd& end, llm::FinishReason reason) {
+    switch (reason) {
+        case llm::FinishReason::stop:
+        case llm::FinishReason::tool_calls: end.status = RunStatus::completed; break;
+        case llm::FinishReason::length:
+            end.status = RunStatus::incomplete;
+            end.incomplete_reason = "max_output_tokens";
+            break;
+        case llm::FinishReason::content_filter:
+            end.status = RunStatus::incomplete;
+            end.incomplete_reason = "content_filter";
+            break;
+    }
+}
+
+void end_with_failure(ResponseEnd& end, std::string code, std::string message) {
+    end.status = RunStatus::failed;
+    end.error_code = code.empty() ? "server_error" : std::move(code);
+    end.error_message = message.empty() ? "The model server failed without saying why." : std::move(message);
+}
+
+// How the run ended, from what the model server said and what was asked of us meanwhile.
+ResponseEnd end_of(const Run& run, const base::Result<llm::Outcome>& outcome) {
+    ResponseEnd end;
+    end.completed_at = base::unix_now();
+    if (outcome && outcome->usage) {
+        end.usage = render_usage(*outcome->usage);
+    }
+    if (outcome && !outcome->fault()) {
+        end_with_reason(end, std::get<llm::FinishReason>(outcome->end));
+    } else if (run.cancelled()) {
+        end.status = RunStatus::cancelled;
+    } else if (run.interrupted()) {
+        end.status = RunStatus::incomplete;
+        end.incomplete_reason = kInterrupted;
+    } else if (outcome) {
+        end_with_failure(end, outcome->fault()->code, outcome->fault()->message);
+    } else {
+        end_with_failure(end, outcome.error().code, outcome.error().message);
+        end.errc = outcome.error().errc;
+    }
+    if (run.out_of_memory() && end.status == RunStatus::completed) {
+        end_with_failure(end, "overloaded", "The server is short of memory; the answer was cut off.");
+    }
+    return end;
+}
+
+store::NewItem answer_item(const ResponseFacts& facts, const ResponseEnd& end) {
+    store::NewItem item;
+    item.id = facts.item;
+    item.role = store::ItemRole::assistant;
+    item.status = end.status == RunStatus::completed ? store::ItemStatus::completed : store::ItemStatus::incomplete;
+    item.body = *end.text;
+    item.tokens = llm::estimate_tokens(item.body) + llm::kMessageTokens;
+    return item;
+}
+
+store::FinishRun finish_row(store::RunNo no, const ResponseFacts& facts, const ResponseEnd& end) {
+    store::FinishRun row;
+    row.run = no;
+    row.completed_at = end.completed_at;
+    row.status = end.status;
+    row.error_code = end.error_code;
+    row.error_message = end.error_message;
+    row.incomplete_reason = end.incomplete_reason;
+    row.usage = end.usage;
+    if (end.text) {
+        row.output.push_back(answer_item(facts, end));
+    }
+    return row;
+}
+
+}  // namespace
+
+unsigned shard_of(const store::ResponseId& id, unsigned shard_count) {
+    return id.bytes.back() % shard_count;
+}
+
+RunService::RunService(RunEnvironment environment)
+    : environment_(environment), tasks_(environment.shard.executor(), "runs") {
+    CONFAB_ASSERT(environment.shard_count <= 64);
+    tick_ = environment_.shard.ticker().every_tick([this](auto now) { tick(now); });
+}
+
+RunService::~RunService() = default;
+
+// An id that lives here: its last byte, random otherwise, names the shard.
+store::ResponseId RunService::make_id() const {
+    auto id = store::ResponseId::make();
+    const unsigned count = environment_.shard_count;
+    const unsigned groups = 256 / count;
+    id.bytes.back() = static_cast<std::uint8_t>((id.bytes.back() % groups) * count + environment_.shard.index());
+    return id;
+}
+
+RunPtr RunService::find(store::UserNo user, store::ResponseId id) const {
+    const auto entry = live_.find(id);
+    return entry != live_.end() && entry->second->origin().user == user ? entry->second : nullptr;
+}
+
+// ---- starting ----
+
+Task<base::Result<RunPtr>> RunService::start(RunRequest request) {
+    if (closing_) {
+        co_return base::fail(Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down");
+    }
+    std::optional<store::BegunRun> begun;
+    auto run = co_await begin(request, begun);
+    if (!run) {
+        co_return run;
+    }
+    live_.emplace((*run)->facts().id, *run);
+    environment_.counters.started.add();
+    environment_.counters.live.add(1);
+    if (!tasks_.spawn(drive(*run, std::move(request), std::move(begun)))) {
+        live_.erase((*run)->facts().id);
+        environment_.counters.live.add(-1);
+        co_return base::fail(Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down");
+    }
+    co_return run;
+}
+
+Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<store::BegunRun>& begun) {
+    auto lease = environment_.budget.try_lease(kRunLeaseBytes);
+    if (!lease) {
+        co_return base::fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
+    }
+    Run::Origin origin;
+    origin.user = request.user;
+    origin.persistent = request.stored || request.target.conversation.has_value();
+    origin.facts.id = make_id();
+    origin.facts.created_at = base::unix_now();
+    origin.facts.model = request.model;
+    origin.facts.request = request.echo;
+    origin.facts.background = request.background;
+    origin.facts.stored = request.stored;
+    origin.facts.conversation = request.target.conversation;
+    origin.facts.previous_response = request.target.previous_response;
+    origin.facts.item = store::ItemId::make();
+    if (origin.persistent) {
+        const auto upstream = environment_.upstreams.snapshot()->resolve(request.model);
+        const std::int64_t context = upstream && *upstream ? (*upstream)->context_tokens : llm::kContextTokensDefault;
+        const std::int64_t output = request.parameters.output_tokens_max.value_or(std::min(kOutputTokensReserved, context / 4));
+        store::NewRun row;
+        row.id = origin.facts.id;
+        row.user = request.user;
+        row.target = request.target;
+        row.input = request.input;
+        row.model = request.model;
+        row.request = request.echo;
+        row.background = request.background;
+        row.stored = request.stored;
+        row.prompt_tokens_max = std::max<std::int64_t>(context - output - llm::estimate_tokens(request.instructions), context / 8);
+        CO_TRY(begun, co_await environment_.store.begin_run(std::move(row)));
+        origin.no = begun->no;
+        origin.facts.created_at = begun->created_at;
+    }
+    co_return std::make_shared<Run>(environment_.shard.executor(), std::move(origin), std::move(*lease));
+}
+
+// ---- the life of a run ----
+
+Task<void> RunService::drive(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun) {
+    std::string upstream_name;
+    base::Result<llm::Outcome> outcome = base::fail(Errc::internal, "The answer failed inside the server.", "server_error");
+    try {
+        outcome = co_await answer(run, std::move(request), std::move(begun), upstream_name);
+    } catch (const std::exception& e) {
+        spdlog::error("run_failed id={} error=\"{}\"", run->facts().id.str(), e.what());
+    }
+    run->attach(nullptr);
+    co_await finish(run, std::move(outcome), std::move(upstream_name));
+}
+
+Task<base::Result<llm::Outcome>> RunService::answer(
+    RunPtr run, RunRequest request, std::optional<store::BegunRun> begun, std::string& upstream_name
+) {
+    CO_TRY(const auto upstream, co_await environment_.upstreams.choose(request.model));
+    upstream_name = upstream ? upstream->name : std::string(llm::kDemoModel);
+    request.parameters.model = request.model;
+    request.parameters.stream = true;
+    if (upstream && upstream->max_tokens_field == "max_completion_tokens") {
+        request.parameters.token_limit_field = llm::TokenLimitField::max_completion_tokens;
+    }
+    std::string body;
+    if (upstream) {
+        auto rendered = co_await render_prompt(
+            environment_.store, std::move(request.parameters), std::move(request.instructions), std::move(begun), std::move(request.input)
+        );
+        if (!rendered) {
+            co_return std::unexpected(rendered.error());
+        }
+        body = std::move(*rendered);
+    }
+    const auto completion =
+        llm::make_completion(environment_.client, environment_.shard.executor(), upstream, std::move(body), run->sink());
+    if (!run->attach(completion.get())) {
+        co_return base::fail(Errc::cancelled, "The request was cancelled.", "cancelled");
+    }
+    auto outcome = co_await completion->run();
+    run->attach(nullptr);
+    co_return outcome;
+}
+
+Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, std::string upstream_name) {
+    run->close(end_of(*run, outcome));
+    const RunStatus status = run->end().status;
+    if (run->origin().persistent) {
+        const auto committed = co_await commit(*run, outcome ? outcome->usage : std::nullopt, upstream_name);
+        if (!committed) {
+            spdlog::error("run_not_saved id={} code={}", run->facts().id.str(), committed.error().code);
+        }
+    }
+    auto& counters = environment_.counters;
+    (status == RunStatus::failed ? counters.failed : status == RunStatus::cancelled ? counters.cancelled : counters.completed).add();
+    counters.live.add(-1);
+    run->publish_end();
+    live_.erase(run->facts().id);
+}
+
+Task<base::Status> RunService::commit(Run& run, const std::optional<llm::Usage>& usage, const std::string& upstream_name) {
+    base::Status committed;
+    for (int tries = 0; tries < kCommitTries; ++tries) {
+        co_await run.wait_until_saved();
+        store::FinishRun row = finish_row(run.origin().no, run.facts(), run.end());
+        row.upstream = upstream_name;
+        if (usage) {
+            row.input_tokens = usage->input_tokens;
+            row.output_tokens = usage->output_tokens;
+        }
+        Sequence first = 0;
+        store::RunChunk chunk;
+        chunk.data = run.take_unsaved(Run::Stretch::all, first);
+        chunk.run = run.origin().no;
+        chunk.seq_first = first;
+        if (!chunk.data.empty()) {
+            row.chunks.push_back(std::move(chunk));
+        }
+        committed = co_await environment_.store.finish_run(std::move(row));
+        run.saved(committed.has_value(), first);
+        if (committed) {
+            break;
+        }
+        co_await net::sleep_for(kCommitRetry);
+    }
+    co_return committed;
+}
+
+// ---- persisting ----
+
+void RunService::tick(std::chrono::steady_clock::time_point now) {
+    for (const auto& [id, run] : live_) {
+        run->wake_late_viewers(now);
+    }
+    if (now >= next_persist_ && !persisting_ && !live_.empty()) {
+        next_persist_ = now + kPersistEvery;
+        persisting_ = true;
+        if (!tasks_.spawn(persist())) {
+            persisting_ = false;
+        }
+    }
+}
+
+// One write for the new events of all runs.
+Task<void> RunService::persist() {
+    std::vector<store::RunChunk> chunks;
+    std::vector<std::pair<RunPtr, Sequence>> taken;
+    for (const auto& [id, run] : live_) {
+        if (!run->origin().persistent || run->saving()) {
+            continue;
+        }
+        Sequence first = 0;
+        const std::string_view records = run->take_unsaved(Run::Stretch::visible, first);
+        if (records.empty()) {
+            continue;
+        }
+        store::RunChunk chunk;
+        chunk.run = run->origin().no;
+        chunk.seq_first = first;
+        chunk.data = records;
+        chunks.push_back(std::move(chunk));
+        taken.emplace_back(run, first);
+    }
+    if (!chunks.empty()) {
+        const auto done = co_await environment_.store.append_run_chunks(std::move(chunks));
+        if (!done) {
+            spdlog::warn("runs_not_persisted code={} runs={}", done.error().code, taken.size());
+        }
+        for (const auto& [run, first] : taken) {
+            run->saved(done.has_value(), first);
+        }
+    }
+    persisting_ = false;
+}
+
+Task<void> RunService::interrupt_all() {
+    refuse_new();
+    for (const auto& [id, run] : live_) {
+        run->interrupt();
+    }
+    co_await tasks_.join();
+}
+
+// ---- RunDirectory ----
+
+namespace {
+
+Task<std::optional<Batch>> next_here(RunService* service, store::UserNo user, store::ResponseId id, Sequence from, net::Deadline deadline) {
+    const RunPtr run = service->find(user, id);
+    if (!run || !run->facts().stored) {
+        co_return std::nullopt;
+    }
+    co_return co_await run->next(from, deadline);
+}
+
+Task<bool> cancel_here(RunService* service, store::UserNo user, store::ResponseId id) {
+    const RunPtr run = service->find(user, id);
+    if (!run) {
+        co_return false;
+    }
+    run->cancel();
+    co_await run->wait_until_finished();
+    co_return true;
+}
+
+Task<std::optional<std::string>> render_here(RunService* service, store::UserNo user, store::ResponseId id) {
+    const RunPtr run = service->find(user, id);
+    if (!run || !run->facts().stored) {
+        co_return std::nullopt;
+    }
+    std::string text;
+    ResponseEnd now;
+    render_response(text, run->facts(), run->finished() ? run->end() : now);
+    co_return text;
+}
+
+}  // namespace
+
+const RunDirectory::Place& RunDirectory::place(const store::ResponseId& id) const {
+    return places_[shard_of(id, static_cast<unsigned>(places_.size()))];
+}
+
+Task<std::optional<Batch>> RunDirectory::next(store::UserNo user, store::ResponseId id, Sequence from, net::Deadline deadline) {
+    const Place& home = place(id);
+    co_return co_await net::run_on(home.executor, next_here(home.service, user, id, from, deadline));
+}
+
+Task<bool> RunDirectory::cancel(store::UserNo user, store::ResponseId id) {
+    const Place& home = place(id);
+    co_return co_await net::run_on(home.executor, cancel_here(home.service, user, id));
+}
+
+Task<std::optional<std::string>> RunDirectory::render(store::UserNo user, store::ResponseId id) {
+    const Place& home = place(id);
+    co_return co_await net::run_on(home.executor, render_here(home.service, user, id));
+}
+
+// ---- after a crash ----
+
+namespace {
+
+constexpr std::size_t kRecoverPage = 50;
+
+Task<base::Status> recover_run(store::RunStore& store, store::Run run, std::vector<store::RunChunk> chunks) {
+    EventLog log;
+    for (const store::RunChunk& chunk : chunks) {
+        if (chunk.seq_first != log.size() || !log.append_records(chunk.data)) {
+            spdlog::error("run_log_damaged id={} events_kept={}", run.id.str(), log.size());
+            break;
+        }
+    }
+    const Sequence durable = log.size();
+    if (durable == 0) {
+        log.append(EventKind::created);
+        if (run.background) {
+            log.append(EventKind::queued);
+        }
+        log.append(EventKind::in_progress);
+    }
+    ResponseFacts facts = facts_of(run);
+    const std::string_view item = log.first_payload(EventKind::item_added);
+    ResponseEnd end;
+    end.status = RunStatus::incomplete;
+    end.incomplete_reason = kInterrupted;
+    end.completed_at = base::unix_now();
+    if (item.size() == facts.item.bytes.size()) {
+        std::copy(item.begin(), item.end(), facts.item.bytes.begin());
+        end.text = log.text();
+        if (!log.contains(EventKind::part_added)) {
+            log.append(EventKind::part_added);
+        }
+    }
+    append_closing_events(log, end.text.has_value(), end);
+    store::FinishRun row = finish_row(run.no, facts, end);
+    store::RunChunk closing;
+    closing.run = run.no;
+    closing.seq_first = durable;
+    closing.data = log.records(durable, log.size());
+    row.chunks.push_back(std::move(closing));
+    co_return co_await store.finish_run(std::move(row));
+}
+
+}  // namespace
+
+Task<base::Result<std::size_t>> recover_runs(store::RunStore& store) {
+    std::size_t recovered = 0;
+    while (true) {
+        CO_TRY(auto unfinished, co_await store.list_unfinished_runs(kRecoverPage));
+        if (unfinished.empty()) {
+            co_return recovered;
+        }
+        for (auto& [run, chunks] : unfinished) {
+            CO_TRY_VOID(co_await recover_run(store, std::move(run), std::move(chunks)));
+            ++recovered;
+        }
+    }
+}
+
+}  // namespace confab::chat

@@ -1,0 +1,118 @@
+// Runs: starts answers, keeps those under way, persists them, finds them again.
+//
+// One RunService per shard; a response's id says on which shard it lives (shard_of). RunDirectory reaches them all: what a
+// caller asks of a run elsewhere is done there, and the caller resumes at home.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "chat/prompt.hpp"
+#include "chat/run.hpp"
+#include "llm/upstream.hpp"
+#include "meter/counters.hpp"
+#include "net/shard.hpp"
+#include "net/task_group.hpp"
+#include "store/store.hpp"
+
+namespace confab::chat {
+
+inline constexpr std::chrono::milliseconds kPersistEvery{250};
+inline constexpr std::int64_t kOutputTokensReserved = 4'096;  // of the context, when the request names no limit of its own
+inline constexpr std::size_t kRunLeaseBytes = 32 * 1024;      // to begin with
+
+// A run as asked for.
+struct RunRequest {
+    store::UserNo user{};
+    store::RunTarget target;
+    std::vector<store::NewItem> input;
+    std::string model;
+    std::string instructions;
+    std::string echo;             // the Response object's echoed members, a JSON object
+    llm::ChatRequest parameters;  // model and stream are filled in here
+    bool background = false;
+    bool stored = true;
+};
+
+struct RunEnvironment {
+    net::Shard& shard;
+    store::RunStore& store;
+    llm::Upstreams& upstreams;
+    net::HttpClient& client;
+    meter::ByteBudget& budget;
+    meter::RunCounters& counters;
+    unsigned shard_count = 1;
+};
+
+using RunPtr = std::shared_ptr<Run>;
+
+class RunService {
+public:
+    explicit RunService(RunEnvironment environment);
+    ~RunService();
+
+    // Commits the input and starts the answer. Errors of RunStore::begin_run; unavailable (overloaded).
+    net::Task<base::Result<RunPtr>> start(RunRequest request);
+
+    // The run under way with this id and owner, or null.
+    RunPtr find(store::UserNo user, store::ResponseId id) const;
+    std::size_t size() const { return live_.size(); }
+
+    // From now on start() answers `unavailable`.
+    void refuse_new() { closing_ = true; }
+
+    // Breaks off every run, waits until all are committed.
+    net::Task<void> interrupt_all();
+
+private:
+    net::Task<base::Result<RunPtr>> begin(RunRequest& request, std::optional<store::BegunRun>& begun);
+    net::Task<void> drive(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun);
+    net::Task<base::Result<llm::Outcome>> answer(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun, std::string& upstream_name);
+    net::Task<void> finish(RunPtr run, base::Result<llm::Outcome> outcome, std::string upstream_name);
+    net::Task<base::Status> commit(Run& run, const std::optional<llm::Usage>& usage, const std::string& upstream_name);
+    store::ResponseId make_id() const;
+    void tick(std::chrono::steady_clock::time_point now);
+    net::Task<void> persist();
+
+    RunEnvironment environment_;
+    std::unordered_map<store::ResponseId, RunPtr, base::IdHash> live_;
+    net::TaskGroup tasks_;
+    std::chrono::steady_clock::time_point next_persist_{};
+    bool persisting_ = false;
+    bool closing_ = false;
+    net::Ticker::Subscription tick_;  // last: it must not fire into a half-dead object
+};
+
+// Where a response lives.
+unsigned shard_of(const store::ResponseId& id, unsigned shard_count);
+
+class RunDirectory {
+public:
+    struct Place {
+        net::Executor executor;
+        RunService* service;
+    };
+
+    explicit RunDirectory(std::vector<Place> places) : places_(std::move(places)) {}
+
+    // The next events of a run under way, from `from` on; nothing when it is not under way (any more): read the store then.
+    net::Task<std::optional<Batch>> next(store::UserNo user, store::ResponseId id, Sequence from, net::Deadline deadline);
+
+    // Cancels and waits until the end is committed. False when it is not under way.
+    net::Task<bool> cancel(store::UserNo user, store::ResponseId id);
+
+    // Facts and state of a run under way, as a Response object; nothing when it is not under way.
+    net::Task<std::optional<std::string>> render(store::UserNo user, store::ResponseId id);
+
+private:
+    const Place& place(const store::ResponseId& id) const;
+
+    std::vector<Place> places_;
+};
+
+// Closes the runs that a crash left in progress: they become incomplete with their durable text. Called once, before any other run.
+net::Task<base::Result<std::size_t>> recover_runs(store::RunStore& store);
+
+}  // namespace confab::chat

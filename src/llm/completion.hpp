@@ -1,0 +1,29 @@
+// Completion: one answer being fetched from a model server, or from the built-in demonstration.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "llm/completion_stream.hpp"
+#include "llm/upstream.hpp"
+#include "net/http_client.hpp"
+
+namespace confab::llm {
+
+// Lives on the shard of its HTTP client. The sink is called while run() is awaited.
+class Completion {
+public:
+    virtual ~Completion() = default;
+
+    // Everything the server said went to the sink; returns how it ended. A fault after the first delta is an Outcome; what came is
+    // valid. Errors: cancelled; what HttpCall fails with, and error_from_answer, when nothing had come yet.
+    virtual net::Task<base::Result<Outcome>> run() = 0;
+
+    // Closes the connection to the server at once; run() answers `cancelled`. Not to be called from the sink.
+    virtual void cancel() = 0;
+};
+
+// `body` is the whole JSON request with "stream":true; `upstream` null means the demonstration.
+std::unique_ptr<Completion> make_completion(net::HttpClient& client, net::Executor executor, UpstreamPtr upstream, std::string body, CompletionSink& sink);
+
+}  // namespace confab::llm

@@ -1,0 +1,119 @@
+// The items of a conversation as their owner sees them.
+#include "base/clock.hpp"
+#include "store/sqlite/conversations.hpp"
+#include "store/sqlite/items.hpp"
+
+namespace confab::store::sqlite {
+
+namespace {
+
+std::unexpected<base::Error> no_such_item() {
+    return base::not_found("There is no such item.");
+}
+
+// The items as they were answered the first time; nothing when the first id is new.
+Result<std::optional<std::vector<Item>>> find_repeated(Connection& db, ConversationNo conversation, const std::vector<NewItem>& items) {
+    std::vector<Item> repeated;
+    for (const NewItem& item : items) {
+        TRY(const auto place, find_item_place(db, item.id));
+        if (!place && repeated.empty()) {
+            return std::nullopt;
+        }
+        if (!place || place->conversation != conversation) {
+            return base::fail(base::Errc::conflict, "Some of these item ids are taken.", "already_exists", "items");
+        }
+        TRY(Item found, load_item(db, *place));
+        repeated.push_back(std::move(found));
+    }
+    return repeated;
+}
+
+Item item_as_appended(const NewItem& appended, BranchNo branch, Position position, UnixSeconds now) {
+    Item item;
+    item.id = appended.id;
+    item.role = appended.role;
+    item.status = appended.status;
+    item.format = appended.format;
+    item.body = appended.body;
+    item.bytes = static_cast<std::int64_t>(appended.body.size());
+    item.tokens = appended.tokens;
+    item.branch = branch;
+    item.position = position;
+    item.created_at = now;
+    return item;
+}
+
+}  // namespace
+
+Result<std::vector<Item>> append_items(Connection& db, UserNo user, ConversationId id, const std::vector<NewItem>& items) {
+    TRY(const ConversationHandle handle, open_conversation(db, user, id));
+    TRY(auto repeated, find_repeated(db, handle.no, items));
+    if (repeated) {
+        return *std::move(repeated);
+    }
+    TRY(const bool locked, is_locked(db, handle.no, handle.active_branch));
+    if (locked) {
+        return conversation_locked();
+    }
+    const UnixSeconds now = base::unix_now();
+    TRY(Branch branch, load_branch(db, handle.no, handle.active_branch));
+    Position position = branch.head;
+    TRY_VOID(append_to_branch(db, {user, handle.no, std::nullopt, now}, branch, items));
+    TRY_VOID(save_branch(db, handle.no, branch));
+    TRY_VOID(db.run("UPDATE conversations SET updated_at = ?2 WHERE conv = ?1", handle.no, now));
+    std::vector<Item> appended;
+    for (const NewItem& item : items) {
+        appended.push_back(item_as_appended(item, branch.no, ++position, now));
+    }
+    return appended;
+}
+
+// An older page goes up from the cursor itself: it stays on the cursor's path even when another branch has become the active one.
+// A newer page follows the active branch, which the cursor must be on.
+Result<Page<Item>> list_items(Connection& db, UserNo user, ConversationId id, const PageRequest<ItemId>& request) {
+    TRY(const ConversationHandle handle, open_conversation(db, user, id));
+    TRY(const Branch branch, load_branch(db, handle.no, handle.active_branch));
+    std::optional<ItemPlace> after;
+    if (request.after) {
+        TRY(after, find_item_place(db, *request.after));
+        if (!after || after->conversation != handle.no) {
+            return base::invalid("after", "There is no such item in this conversation.");
+        }
+    }
+    const PageCaps caps{request.limit};
+    if (request.order == Order::descending) {
+        const ItemPlace last = after ? ItemPlace{handle.no, after->branch, after->position - 1}
+                                     : ItemPlace{handle.no, branch.no, branch.head};
+        return load_items_descending(db, last, 1, caps);
+    }
+    const Position from = after ? after->position : 1;
+    TRY(auto path, load_path(db, handle.no, branch.no, from, branch.head));
+    if (after) {
+        if (path.empty() || path.front().branch != after->branch) {
+            return base::invalid("after", "This item is not on the conversation's active branch.");
+        }
+        ++path.front().first;
+    }
+    return load_items_ascending(db, handle.no, path, caps);
+}
+
+Result<Item> find_item(Connection& db, UserNo user, ConversationId conversation, ItemId item) {
+    TRY(const ConversationHandle handle, open_conversation(db, user, conversation));
+    TRY(const auto place, find_item_place(db, item));
+    if (!place || place->conversation != handle.no) {
+        return no_such_item();
+    }
+    return load_item(db, *place);
+}
+
+Result<Conversation> delete_item(Connection& db, UserNo user, ConversationId conversation, ItemId item) {
+    TRY(const ConversationHandle handle, open_conversation(db, user, conversation));
+    TRY(const auto place, find_item_place(db, item));
+    if (!place || place->conversation != handle.no) {
+        return no_such_item();
+    }
+    TRY_VOID(delete_item_at(db, *place, base::unix_now()));
+    return find_conversation(db, user, conversation);
+}
+
+}  // namespace confab::store::sqlite

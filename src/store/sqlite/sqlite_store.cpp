@@ -1,0 +1,79 @@
+#include "store/sqlite/sqlite_store.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "store/sqlite/migrations.hpp"
+#include "store/sqlite/runs.hpp"
+#include "store/sqlite/wipe.hpp"
+
+namespace confab::store {
+
+namespace {
+
+constexpr std::size_t kReadsQueuedMax = 4'096;  // beyond it callers are told to come again
+constexpr std::chrono::seconds kReadTime{2};    // a longer snapshot would keep the log from being reused
+
+// Of the page caches of all connections together; SQLite then gives back pages instead of taking more.
+constexpr std::int64_t kHeapBytes = 64 * 1024 * 1024;
+
+}  // namespace
+
+Result<SqliteStore::FileLock> SqliteStore::FileLock::take(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor < 0) {
+        return base::fail(base::Errc::internal, "Cannot open " + path + ".");
+    }
+    FileLock lock(descriptor);
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+        return base::fail(base::Errc::unavailable, "Another process has the database open (" + path + " is locked).", "database_in_use");
+    }
+    return lock;
+}
+
+SqliteStore::FileLock::~FileLock() {
+    if (descriptor_ >= 0) {
+        ::close(descriptor_);
+    }
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteOptions options) {
+    sqlite3_soft_heap_limit64(kHeapBytes);
+    TRY(FileLock lock, FileLock::take(options.path + ".lock"));
+    TRY(auto writer, sqlite::Connection::open(options.path, sqlite::Access::read_write, options.counters));
+    TRY_VOID(sqlite::migrate(*writer, sqlite::embedded_migrations()));
+    TRY(const RunNo newest_run, sqlite::find_newest_run(*writer));
+    std::vector<Reader> readers;
+    for (unsigned i = 0; i < options.readers; ++i) {
+        TRY(auto reader, sqlite::Connection::open(options.path, sqlite::Access::read_only, options.counters));
+        readers.push_back(std::move(reader));
+    }
+    return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(writer), std::move(readers), options, newest_run));
+}
+
+SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<sqlite::Connection> writer, std::vector<Reader> readers,
+                         const SqliteOptions& options, RunNo newest_run_at_open)
+    : lock_(std::move(lock)), writer_(std::move(writer), options.path, options.counters, sqlite::wipe_step),
+      readers_(std::move(readers), kReadsQueuedMax), newest_run_at_open_(newest_run_at_open) {}
+
+// Readers first: the writer can empty the log only when nobody reads from it.
+void SqliteStore::stop() {
+    readers_.stop();
+    writer_.stop();
+}
+
+void SqliteStore::begin_snapshot(sqlite::Connection& db) {
+    db.set_deadline(std::chrono::steady_clock::now() + kReadTime);
+    // If it fails, the statements of the call fail the same way and say so.
+    (void)db.run("BEGIN");
+}
+
+void SqliteStore::end_snapshot(sqlite::Connection& db) {
+    db.set_deadline(std::nullopt);
+    if (db.in_transaction()) {
+        (void)db.run("COMMIT");
+    }
+}
+
+}  // namespace confab::store

@@ -1,0 +1,132 @@
+// SqliteStore: the embedded engine, one file on this machine.
+//
+// One writer thread, a few reader threads, each with its own connection for the life of the store (design.md, "Threads"). This
+// class only sends calls to the right thread; what they do is in the free functions beside it, by subject.
+//
+// Made by open() and owned by the App. stop() is to be called after the last shard has ended its work; calls after it answer
+// `unavailable`. A lock file beside the database keeps a second process out.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "meter/counters.hpp"
+#include "net/blocking_pool.hpp"
+#include "store/sqlite/connection.hpp"
+#include "store/sqlite/writer.hpp"
+#include "store/store.hpp"
+
+namespace confab::store {
+
+struct SqliteOptions {
+    std::string path;          // of the database file; "-wal", "-shm" and ".lock" come beside it
+    unsigned readers = 2;      // threads, 1..4
+    meter::StoreCounters& counters;
+};
+
+class SqliteStore final : public Store {
+public:
+    // Opens or makes the database and brings it to the newest schema. `unavailable` when another process has it open.
+    static Result<std::unique_ptr<SqliteStore>> open(SqliteOptions options);
+    ~SqliteStore() override { stop(); }
+
+    // Finishes what is queued and closes every connection. Blocks; may be called again.
+    void stop();
+
+    Task<Result<User>> create_user(User user, IfFirst if_first) override;
+    Task<Result<User>> find_user_by_email(std::string email) override;
+    Task<Result<User>> find_user(UserNo no) override;
+    Task<Result<std::vector<User>>> list_users() override;
+    Task<Result<std::int64_t>> count_users() override;
+    Task<Status> set_password(UserNo user, std::string password_hash, std::optional<SessionId> keep) override;
+    Task<Status> create_session(Session session) override;
+    Task<Result<std::pair<Session, User>>> find_session(Sha256 token_hash) override;
+    Task<Status> touch_session(SessionId id, UnixSeconds seen_at) override;
+    Task<Result<std::vector<Session>>> list_sessions(UserNo user) override;
+    Task<Status> delete_session(UserNo user, SessionId id) override;
+    Task<Status> delete_sessions_before(UnixSeconds last_seen) override;
+    Task<Status> create_key(ApiKey key) override;
+    Task<Result<std::pair<ApiKey, User>>> find_key(Sha256 key_hash) override;
+    Task<Status> touch_key(KeyId id, UnixSeconds used_at) override;
+    Task<Result<std::vector<ApiKey>>> list_keys(UserNo user) override;
+    Task<Status> delete_key(UserNo user, KeyId id) override;
+
+    Task<Result<Conversation>> create_conversation(NewConversation conversation) override;
+    Task<Result<Conversation>> find_conversation(UserNo user, ConversationId id) override;
+    Task<Result<Conversation>> update_conversation(UserNo user, ConversationId id, ConversationPatch patch) override;
+    Task<Result<std::optional<ResponseId>>> delete_conversation(UserNo user, ConversationId id) override;
+    Task<Result<Page<Conversation>>> list_conversations(UserNo user, PageRequest<ConversationId> request) override;
+    Task<Result<std::vector<Item>>> append_items(UserNo user, ConversationId id, std::vector<NewItem> items) override;
+    Task<Result<Page<Item>>> list_items(UserNo user, ConversationId id, PageRequest<ItemId> request) override;
+    Task<Result<Item>> find_item(UserNo user, ConversationId conversation, ItemId item) override;
+    Task<Result<Conversation>> delete_item(UserNo user, ConversationId conversation, ItemId item) override;
+
+    Task<Result<BegunRun>> begin_run(NewRun run) override;
+    Task<Status> append_run_chunks(std::vector<RunChunk> chunks) override;
+    Task<Status> finish_run(FinishRun finish) override;
+    Task<Result<Run>> find_run(UserNo user, ResponseId id) override;
+    Task<Status> delete_run(UserNo user, ResponseId id) override;
+    Task<Result<std::vector<Item>>> list_prompt_items(ConversationNo conversation, BranchNo branch, Position position,
+                                                      Position head) override;
+    Task<Result<Page<Item>>> list_input_items(UserNo user, ResponseId id, PageRequest<ItemId> request) override;
+    Task<Result<std::vector<RunChunk>>> list_run_chunks(RunNo run, std::int64_t seq) override;
+    Task<Result<std::vector<std::pair<Run, std::vector<RunChunk>>>>> list_unfinished_runs(std::size_t limit) override;
+    Task<Status> delete_chunks_of_runs_finished_before(UnixSeconds time) override;
+
+    Task<Result<std::optional<std::string>>> get_setting(std::string name) override;
+    Task<Status> put_setting(std::string name, std::string value) override;
+
+    Task<Status> ping() override;
+
+private:
+    // Keeps other processes out for as long as it lives.
+    class FileLock {
+    public:
+        static Result<FileLock> take(const std::string& path);
+        FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+        FileLock& operator=(FileLock&&) = delete;
+        ~FileLock();
+
+    private:
+        explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+        int descriptor_;
+    };
+
+    using Reader = std::unique_ptr<sqlite::Connection>;
+
+    SqliteStore(FileLock lock, std::unique_ptr<sqlite::Connection> writer, std::vector<Reader> readers, const SqliteOptions& options,
+                RunNo newest_run_at_open);
+
+    // `work(sqlite::Connection&)` returns a Result. Not coroutines themselves: they pass on the pool's.
+    template <class Work>
+    auto write(Work work) {
+        return writer_.run(std::move(work));
+    }
+    template <class Work>
+    auto read(Work work) {
+        auto job = [work = std::move(work)](Reader& reader) mutable { return read_in_snapshot(*reader, work); };
+        return readers_.run(std::move(job));
+    }
+    // All statements of one call see the database at one moment, and end within the limit for reads.
+    template <class Work>
+    static std::invoke_result_t<Work&, sqlite::Connection&> read_in_snapshot(sqlite::Connection& db, Work& work);
+    static void begin_snapshot(sqlite::Connection& db);
+    static void end_snapshot(sqlite::Connection& db);
+
+    FileLock lock_;
+    sqlite::Writer writer_;
+    net::BlockingPool<Reader> readers_;
+    const RunNo newest_run_at_open_;
+};
+
+template <class Work>
+std::invoke_result_t<Work&, sqlite::Connection&> SqliteStore::read_in_snapshot(sqlite::Connection& db, Work& work) {
+    begin_snapshot(db);
+    auto result = work(db);
+    end_snapshot(db);
+    return result;
+}
+
+}  // namespace confab::store

@@ -1,0 +1,166 @@
+#include "store/sqlite/writer.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "base/log.hpp"
+
+namespace confab::store::sqlite {
+
+namespace {
+
+constexpr std::size_t kQueueMax = 4'096;  // operations; beyond it callers are told to come again
+constexpr std::size_t kGroupMax = 200;    // operations in one commit
+
+// How long the thread sleeps before it looks whether an idle moment can be used to shrink the log.
+constexpr std::chrono::milliseconds kIdle{1'000};
+
+constexpr std::int64_t kPassiveBytes = 16 * 1024 * 1024;       // of commits in the log: move them, without waiting for readers
+constexpr std::int64_t kPassiveRetryBytes = 4 * 1024 * 1024;   // more, when a reader held some of them
+constexpr std::int64_t kTruncateBytes = 64 * 1024 * 1024;      // of the log's file: cut it when nothing else is to be done
+
+bool is_io_error(int code) {
+    return (code & 0xFF) == SQLITE_IOERR;
+}
+
+[[noreturn]] void end_process(const char* step, int code) {
+    spdlog::critical("storage lost step={} sqlite_code={} reason=\"the last commit may or may not be on disk; a restart reads it again\"",
+                     step, code);
+    spdlog::default_logger()->flush();
+    std::abort();
+}
+
+}  // namespace
+
+Writer::Writer(std::unique_ptr<Connection> connection, std::string path, meter::StoreCounters& counters, Housekeeping housekeeping)
+    : db_(std::move(connection)), log_path_(std::move(path) + "-wal"), counters_(counters), housekeeping_(std::move(housekeeping)),
+      queue_(kQueueMax), passive_due_bytes_(kPassiveBytes), thread_([this] { loop(); }) {}
+
+void Writer::stop() {
+    queue_.close();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+void Writer::push(std::unique_ptr<Operation> operation) {
+    counters_.writer_queue_depth.add(1);
+    if (!queue_.push(std::move(operation))) {
+        counters_.writer_queue_depth.add(-1);
+        operation->answer(base::fail(base::Errc::unavailable, "The server is overloaded. Try again shortly.", "overloaded"));
+    }
+}
+
+void Writer::loop() {
+    bool house_untidy = true;  // a crash may have interrupted it
+    for (;;) {
+        Group group = queue_.pop_many(kGroupMax, house_untidy ? std::chrono::milliseconds(0) : kIdle);
+        if (!group.empty()) {
+            commit(group);
+            house_untidy = true;
+        } else if (queue_.closed()) {
+            break;
+        }
+        if (house_untidy) {
+            house_untidy = keep_house();
+        }
+        checkpoint_if_due(group.empty());
+    }
+    checkpoint(Checkpoint::truncate);
+    db_.reset();
+}
+
+void Writer::commit(Group& group) {
+    counters_.writer_queue_depth.add(-static_cast<std::int64_t>(group.size()));
+    counters_.operations.add(group.size());
+    const Status outcome = apply_all(group);
+    if (outcome) {
+        counters_.commits.add();
+    } else if (db_->in_transaction()) {
+        // Nothing to do about a failure here: the next BEGIN reports it.
+        (void)db_->run("ROLLBACK");
+    }
+    for (const auto& operation : group) {
+        operation->answer(outcome);
+    }
+}
+
+Status Writer::apply_all(Group& group) {
+    TRY_VOID(db_->run("BEGIN IMMEDIATE"));
+    for (const auto& operation : group) {
+        TRY_VOID(apply_in_savepoint(*operation));
+    }
+    return commit_transaction();
+}
+
+// Fails only when the whole group is lost: SQLite undoes the transaction itself on some errors, and on a full disk the neighbours
+// could not be committed either.
+Status Writer::apply_in_savepoint(Operation& operation) {
+    TRY_VOID(db_->run("SAVEPOINT operation"));
+    Status applied = operation.apply(*db_);
+    if (!applied) {
+        if (!db_->in_transaction() || applied.error().errc == base::Errc::storage_full) {
+            return applied;
+        }
+        TRY_VOID(db_->run("ROLLBACK TO operation"));
+    }
+    return db_->run("RELEASE operation");
+}
+
+Status Writer::commit_transaction() {
+    Status committed = db_->run("COMMIT");
+    if (!committed && is_io_error(db_->last_failure())) {
+        end_process("commit", db_->last_failure());
+    }
+    return committed;
+}
+
+bool Writer::keep_house() {
+    Status begun = db_->run("BEGIN IMMEDIATE");
+    if (!begun) {
+        return false;
+    }
+    Result<bool> step = housekeeping_(*db_);
+    Status done = step ? commit_transaction() : Status(std::unexpected(step.error()));
+    if (done) {
+        return *step;
+    }
+    // Comes again after the next commit; on a full disk deleting fails as well.
+    spdlog::warn("housekeeping failed message=\"{}\"", done.error().message);
+    if (db_->in_transaction()) {
+        (void)db_->run("ROLLBACK");
+    }
+    return false;
+}
+
+void Writer::checkpoint_if_due(bool idle) {
+    if (db_->wal_bytes() >= passive_due_bytes_) {
+        checkpoint(Checkpoint::passive);
+    }
+    const std::int64_t file_bytes = log_file_bytes();
+    counters_.wal_bytes.set(file_bytes);
+    if (idle && file_bytes >= kTruncateBytes) {
+        checkpoint(Checkpoint::truncate);
+        counters_.wal_bytes.set(log_file_bytes());
+    }
+}
+
+void Writer::checkpoint(Checkpoint kind) {
+    const Result<bool> complete = db_->checkpoint(kind);
+    if (!complete && is_io_error(db_->last_failure())) {
+        end_process("checkpoint", db_->last_failure());
+    }
+    if (!complete) {
+        spdlog::warn("checkpoint failed message=\"{}\"", complete.error().message);
+    }
+    passive_due_bytes_ = complete && *complete ? kPassiveBytes : db_->wal_bytes() + kPassiveRetryBytes;
+}
+
+std::int64_t Writer::log_file_bytes() const {
+    std::error_code ec;
+    const auto size = std::filesystem::file_size(log_path_, ec);
+    return ec ? 0 : static_cast<std::int64_t>(size);
+}
+
+}  // namespace confab::store::sqlite

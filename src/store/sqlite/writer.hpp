@@ -1,0 +1,112 @@
+// Writer: the one thread that writes, with the one connection that writes and checkpoints.
+//
+// Operations come through a bounded queue. The thread takes what is there (group commit without waiting: while one group is
+// being synced the next one gathers), runs each operation in a savepoint of its own, so that a failing one is undone alone,
+// commits, and only then answers the callers. Between groups it takes one bounded step of housekeeping, when there is some, and
+// moves the write-ahead log into the database when it has grown.
+//
+// An I/O error while committing ends the process: the commit may or may not have reached the disk, and only a restart, which
+// reads the disk again, can tell.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "meter/counters.hpp"
+#include "net/blocking_pool.hpp"
+#include "store/sqlite/connection.hpp"
+
+namespace confab::store::sqlite {
+
+class Writer {
+public:
+    // One bounded step of background work in its own transaction; true: there is more.
+    using Housekeeping = std::function<Result<bool>(Connection&)>;
+
+    // `path` names the database file, to see how large its log has grown.
+    Writer(std::unique_ptr<Connection> connection, std::string path, meter::StoreCounters& counters, Housekeeping housekeeping);
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+    ~Writer() { stop(); }
+
+    // `work(Connection&)` returns a Result; a failed one leaves no trace in the database. Resumes the caller after the commit.
+    // Errors of the queue and of the group: `unavailable`, `storage_full`, `internal`. Cancelling the caller stops nothing.
+    template <class Work>
+    auto run(Work work) -> net::Task<std::invoke_result_t<Work&, Connection&>> {
+        using R = std::invoke_result_t<Work&, Connection&>;
+        auto submit = [this, &work](auto done) {
+            push(std::make_unique<TypedOperation<Work, decltype(done)>>(std::move(work), std::move(done)));
+        };
+        co_return co_await net::await_callback<R>(std::move(submit));
+    }
+
+    // Finishes what is queued, moves the log into the database and closes the connection.
+    void stop();
+
+private:
+    class Operation {
+    public:
+        virtual ~Operation() = default;
+        virtual Status apply(Connection& db) = 0;
+        // `group` failed: nothing of this operation was saved, whatever apply() returned.
+        virtual void answer(const Status& group) = 0;
+    };
+
+    template <class Work, class Done>
+    class TypedOperation final : public Operation {
+    public:
+        TypedOperation(Work work, Done done) : work_(std::move(work)), done_(std::move(done)) {}
+
+        Status apply(Connection& db) override {
+            try {
+                result_.emplace(work_(db));
+            } catch (const std::bad_alloc&) {
+                result_.emplace(base::fail(base::Errc::unavailable, "The server is out of memory. Try again shortly.", "overloaded"));
+            }
+            return *result_ ? Status() : std::unexpected(result_->error());
+        }
+
+        void answer(const Status& group) override {
+            if (group) {
+                done_(*std::move(result_));
+            } else {
+                done_(R(std::unexpected(group.error())));
+            }
+        }
+
+    private:
+        using R = std::invoke_result_t<Work&, Connection&>;
+        Work work_;
+        Done done_;
+        std::optional<R> result_;
+    };
+
+    using Group = std::vector<std::unique_ptr<Operation>>;
+
+    void push(std::unique_ptr<Operation> operation);
+    void loop();
+    void commit(Group& group);
+    Status apply_all(Group& group);
+    Status apply_in_savepoint(Operation& operation);
+    Status commit_transaction();
+    bool keep_house();
+    void checkpoint_if_due(bool idle);
+    void checkpoint(Checkpoint kind);
+    std::int64_t log_file_bytes() const;
+
+    std::unique_ptr<Connection> db_;
+    const std::string log_path_;
+    meter::StoreCounters& counters_;
+    const Housekeeping housekeeping_;
+    net::JobQueue<std::unique_ptr<Operation>> queue_;
+    std::int64_t passive_due_bytes_;
+    std::thread thread_;
+};
+
+}  // namespace confab::store::sqlite

@@ -1,0 +1,105 @@
+// One request and the answer to it, as handlers see them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "meter/byte_budget.hpp"
+#include "net/task.hpp"
+
+namespace confab::web {
+
+// Who asks, once authenticated. How the credential travelled matters: some routes take only the cookie.
+enum class Carrier : std::uint8_t { none, cookie, bearer };
+
+struct Caller {
+    Carrier carrier = Carrier::none;
+    std::int64_t user_no = 0;  // store::UserNo
+    bool admin = false;
+    std::string session_id;    // with a cookie
+    std::string key_id;        // with a key
+};
+
+struct Header {
+    std::string name;  // lower case
+    std::string value;
+};
+
+struct Request {
+    std::string method;
+    std::string path;         // percent-decoded, no query
+    std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
+    std::vector<Header> headers;
+    std::vector<std::string> path_arguments;  // what the route's {placeholders} matched
+    std::string body;
+    meter::Lease lease;       // of the body
+    std::string id;           // req_...
+    std::string remote;       // address without port
+    bool remote_is_loopback = false;
+    bool keep_alive = true;
+    bool http_1_0 = false;
+    Caller caller;
+
+    std::string_view header(std::string_view lower_case_name) const;
+    bool has_header(std::string_view lower_case_name) const;
+    // The first parameter of this name; nothing when absent.
+    std::optional<std::string_view> query_value(std::string_view name) const;
+};
+
+// Writes the body of a streamed answer piece by piece.
+class StreamWriter {
+public:
+    virtual ~StreamWriter() = default;
+    // One write, one chunk. False when the client is gone or too slow (30 s without progress): stop then.
+    virtual net::Task<bool> write(std::string_view bytes) = 0;
+    virtual bool client_gone() const = 0;
+};
+
+// The source of a streamed answer; destroyed when the stream ends, however it ends.
+class Streamer {
+public:
+    virtual ~Streamer() = default;
+    // Called once, after the head was sent.
+    virtual net::Task<void> stream(StreamWriter& writer) = 0;
+    // Called on the shard's thread when the client has closed its connection. Must be quick; stream() then finds out by itself.
+    virtual void client_gone() {}
+};
+
+struct Reply {
+    unsigned status = 200;
+    std::string content_type = "application/json";
+    std::vector<Header> headers;
+    std::string body;
+    std::string_view static_body;         // used instead of `body` when not empty; must live for ever (embedded assets)
+    std::unique_ptr<Streamer> streamer;   // used instead of both
+};
+
+inline Reply json_reply(std::string body, unsigned status = 200) {
+    Reply reply;
+    reply.status = status;
+    reply.body = std::move(body);
+    return reply;
+}
+
+// The standard envelope: {"error":{"message","type","param","code"}}.
+Reply error_reply(const base::Error& error);
+std::string error_body(const base::Error& error);
+
+// Told when the client closes while a handler is at work; for requests that last.
+class Exchange {
+public:
+    virtual ~Exchange() = default;
+    virtual Request& request() = 0;
+    // `callback` runs at most once, on the shard's thread; until the exchange ends or unwatch_client().
+    virtual void watch_client(std::function<void()> callback) = 0;
+    virtual void unwatch_client() = 0;
+};
+
+}  // namespace confab::web

@@ -1,0 +1,87 @@
+#include "web/listener.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace confab::web {
+
+namespace {
+
+namespace asio = boost::asio;
+using net::Task;
+using net::use_task;
+using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+
+constexpr std::chrono::milliseconds kAcceptRetry{100};  // after running out of descriptors
+
+}  // namespace
+
+Listener::Listener(SessionEnvironment& environment, net::TcpAcceptor acceptor)
+    : environment_(environment), acceptor_(std::move(acceptor)), accepting_(environment.shard.executor(), "accept"),
+      sessions_(environment.shard.executor(), "sessions") {}
+
+base::Result<net::TcpAcceptor> Listener::bind(net::Executor executor, const asio::ip::tcp::endpoint& endpoint) {
+    net::TcpAcceptor acceptor(executor);
+    boost::system::error_code ec;
+    acceptor.open(endpoint.protocol(), ec);
+    if (!ec) {
+        acceptor.set_option(asio::socket_base::reuse_address(true), ec);
+    }
+    if (!ec) {
+        acceptor.set_option(reuse_port(true), ec);
+    }
+    if (!ec) {
+        acceptor.bind(endpoint, ec);
+    }
+    if (!ec) {
+        acceptor.listen(4096, ec);
+    }
+    if (ec) {
+        return base::invalid(
+            "listen",
+            "Cannot listen on " + endpoint.address().to_string() + ":" + std::to_string(endpoint.port()) + ": " + ec.message() + "."
+        );
+    }
+    return acceptor;
+}
+
+void Listener::start() {
+    accepting_.spawn(accept_loop());
+}
+
+Task<void> Listener::accept_loop() {
+    while (acceptor_.is_open()) {
+        if (sessions_.size() >= kConnectionsPerShardMax) {
+            co_await net::sleep_for(kAcceptRetry);
+            continue;
+        }
+        boost::system::error_code ec;
+        net::TcpSocket socket = co_await acceptor_.async_accept(asio::redirect_error(use_task, ec));
+        if (!ec) {
+            sessions_.spawn(run_session(std::move(socket)));
+        } else if (ec == asio::error::operation_aborted) {
+            co_return;
+        } else {
+            spdlog::warn("accept_failed error=\"{}\"", ec.message());
+            co_await net::sleep_for(kAcceptRetry);
+        }
+    }
+}
+
+Task<void> Listener::run_session(net::TcpSocket socket) {
+    Session session(std::move(socket), environment_);
+    co_await session.run();
+}
+
+void Listener::stop_accepting() {
+    boost::system::error_code ec;
+    acceptor_.close(ec);
+    accepting_.cancel();
+}
+
+Task<void> Listener::close() {
+    sessions_.cancel();
+    co_await sessions_.join();
+    co_await accepting_.join();
+}
+
+}  // namespace confab::web

@@ -1,0 +1,64 @@
+// The router: one table that says, for each route, who may call it, how large its body may be and who answers.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "web/exchange.hpp"
+
+namespace confab::web {
+
+enum class Access : std::uint8_t {
+    open,         // anybody
+    user,         // cookie or key
+    cookie_user,  // cookie only: account matters
+    admin,        // an administrator, by cookie only
+};
+
+inline constexpr std::uint64_t kBodyBytesMax = 32ULL * 1024 * 1024;  // of requests that carry messages
+inline constexpr std::uint64_t kSmallBodyBytesMax = 64ULL * 1024;    // of all others
+
+using Handler = std::function<net::Task<base::Result<Reply>>(Exchange&)>;
+
+struct Route {
+    std::string method;
+    std::string pattern;  // "/v1/responses/{id}"; a last segment "{rest...}" matches any number of segments
+    Access access = Access::user;
+    std::uint64_t body_bytes_max = 0;
+    Handler handler;
+};
+
+class Router {
+public:
+    void add(Route route);
+
+    // The route for a request; fills `arguments`. Errors: not_found, method_not_allowed (then `allowed` lists the methods).
+    base::Result<const Route*> find(
+        std::string_view method,
+        std::string_view path,
+        std::vector<std::string>& arguments,
+        std::string& allowed
+    ) const;
+
+    auto begin() const { return routes_.begin(); }
+    auto end() const { return routes_.end(); }
+
+private:
+    struct Entry {
+        Route route;
+        std::vector<std::string> segments;
+    };
+    static bool matches(const Entry& entry, const std::vector<std::string_view>& segments, std::vector<std::string>& arguments);
+
+    std::vector<Entry> routes_;
+};
+
+// Percent-decoding of a path. Nothing when it is malformed or would yield NUL, a slash, a backslash or invalid UTF-8.
+std::optional<std::string> decode_path(std::string_view text);
+// Decodes "a=1&b=2"; '+' means a space. Malformed escapes are kept as they are.
+std::vector<std::pair<std::string, std::string>> decode_query(std::string_view text);
+
+}  // namespace confab::web

@@ -1,0 +1,502 @@
+#include "web/session.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/beast/http/read.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+
+namespace confab::web {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using base::Errc;
+using base::fail;
+using net::Deadline;
+using net::Task;
+using net::use_task;
+
+constexpr std::size_t kReadStepBytes = 4096;
+constexpr std::chrono::seconds kLingerMax{2};
+constexpr std::string_view kEndOfHead = "\r\n\r\n";
+
+std::string_view reason(unsigned status) {
+    const auto text = http::obsolete_reason(static_cast<http::status>(status));
+    return {text.data(), text.size()};
+}
+
+// RFC 9110's fixed date form, rendered once per second and thread.
+const std::string& http_date() {
+    thread_local std::time_t rendered_at = 0;
+    thread_local std::string text;
+    const std::time_t now = std::time(nullptr);
+    if (now != rendered_at) {
+        std::tm parts{};
+        gmtime_r(&now, &parts);
+        char line[40];
+        text.assign(line, std::strftime(line, sizeof line, "%a, %d %b %Y %H:%M:%S GMT", &parts));
+        rendered_at = now;
+    }
+    return text;
+}
+
+// A line that ends with a bare LF can only come from somebody who wants two parsers to disagree: refused as soon as it is seen.
+bool has_bare_line_feed(std::string_view text) {
+    for (auto at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+        if (at == 0 || text[at - 1] != '\r') {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool is_short_ascii(std::string_view text) {
+    return !text.empty() && text.size() <= 512 && std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; });
+}
+
+}  // namespace
+
+Session::Session(net::TcpSocket socket, SessionEnvironment& environment)
+    : socket_(std::move(socket)), environment_(environment), buffer_(kHeadBytesMax + kBodyPieceBytes),
+      live_(environment.counters.connections_live) {
+    environment_.counters.connections_opened.add();
+    tick_ = environment_.shard.ticker().every_tick([this](auto now) {
+        if (now >= deadline_.at()) {
+            deadline_ = Deadline::never();
+            client_gone_ = true;
+            boost::system::error_code ec;
+            socket_.close(ec);  // ends whatever operation is waiting
+        }
+    });
+}
+
+Session::~Session() {
+    unwatch_client();
+}
+
+Task<void> Session::run() {
+    boost::system::error_code ec;
+    socket_.set_option(asio::ip::tcp::no_delay(true), ec);
+    const auto peer = socket_.remote_endpoint(ec);
+    if (ec) {
+        co_return;
+    }
+    request_.remote = peer.address().to_string();
+    request_.remote_is_loopback = peer.address().is_loopback();
+    Next next = Next::next_request;
+    while (next == Next::next_request) {
+        next = co_await serve_one();
+    }
+    if (next == Next::close_lingering) {
+        co_await linger();
+    }
+    socket_.close(ec);
+}
+
+// ---- one request ----
+
+Task<Session::Next> Session::serve_one() {
+    const auto head_bytes = co_await read_head();
+    environment_.counters.requests.add();
+    request_.id = "req_" + base::to_hex(base::make_uuid_v7());
+    request_.keep_alive = false;
+    request_.caller = Caller{};
+    if (!head_bytes) {
+        if (head_bytes.error().errc == Errc::cancelled) {
+            co_return Next::close;  // the client left, or was idle for too long
+        }
+        environment_.counters.refused_requests.add();
+        Reply refusal = error_reply(head_bytes.error());
+        co_await send(refusal);
+        co_return Next::close_lingering;
+    }
+    const std::string_view head(static_cast<const char*>(buffer_.data().data()), *head_bytes);
+    const auto verdict = admit_head(head);
+    Parser parser;
+    auto parsed = verdict ? parse_head(parser, head, *verdict) : base::Status(std::unexpected(verdict.error()));
+    if (!parsed) {
+        environment_.counters.refused_requests.add();
+        Reply refusal = error_reply(parsed.error());
+        co_await send(refusal);
+        co_return Next::close_lingering;
+    }
+    const bool has_body = verdict->chunked || verdict->content_length.value_or(0) > 0;
+    const bool keep_alive = request_.keep_alive;
+    const std::string_view expectation = request_.header("expect");
+    Reply reply;
+    const auto route = co_await admit(*verdict, reply);
+    buffer_.consume(*head_bytes);  // `verdict` is not to be looked at any more, but for its numbers
+    if (route) {
+        if (has_body && base::iequals(expectation, "100-continue")) {
+            static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+            const std::vector<asio::const_buffer> interim{asio::buffer(kContinue)};
+            co_await write_all(interim);
+        }
+        const auto read = co_await read_body(parser, *verdict, (*route)->body_bytes_max);
+        if (!read) {
+            reply = error_reply(read.error());
+        } else {
+            auto handled = co_await handle(**route);
+            reply = handled ? std::move(*handled) : error_reply(handled.error());
+            request_.keep_alive = keep_alive && !environment_.draining.load(std::memory_order_relaxed);
+            count(reply);
+            const bool sent = reply.streamer ? co_await send_stream(reply) : co_await send(reply);
+            request_.body = std::string();
+            request_.lease.release();
+            co_return sent && request_.keep_alive ? Next::next_request : Next::close;
+        }
+    }
+    request_.keep_alive = route || has_body ? false : keep_alive;
+    count(reply);
+    const bool sent = co_await send(reply);
+    request_.body = std::string();
+    request_.lease.release();
+    if (sent && request_.keep_alive) {
+        co_return Next::next_request;
+    }
+    co_return has_body ? Next::close_lingering : Next::close;
+}
+
+Task<base::Result<std::size_t>> Session::read_head() {
+    std::size_t searched = 0;
+    deadline_ = Deadline::after(buffer_.size() == 0 ? kKeepAliveMax : kHeadMax);
+    while (true) {
+        const std::string_view seen(static_cast<const char*>(buffer_.data().data()), buffer_.size());
+        const auto end = seen.find(kEndOfHead, searched >= 3 ? searched - 3 : 0);
+        const std::string_view complete = end == std::string_view::npos ? seen : seen.substr(0, end);
+        if (has_bare_line_feed(complete)) {
+            co_return fail(Errc::invalid_request, "Lines of a request head must end with CR LF.", "bad_request");
+        }
+        if (end != std::string_view::npos) {
+            co_return end + kEndOfHead.size();
+        }
+        if (seen.size() > kHeadBytesMax) {
+            co_return fail(Errc::headers_too_large, "The request's headers are larger than 16 KiB.", "headers_too_large");
+        }
+        searched = seen.size();
+        boost::system::error_code ec;
+        const std::size_t got = co_await socket_.async_read_some(
+            buffer_.prepare(kReadStepBytes), asio::redirect_error(use_task, ec)
+        );
+        if (ec) {
+            co_return fail(Errc::cancelled, "The client closed the connection.");
+        }
+        if (searched == 0) {
+            deadline_ = Deadline::after(kHeadMax);
+        }
+        buffer_.commit(got);
+        environment_.counters.bytes_received.add(got);
+    }
+}
+
+base::Status Session::parse_head(Parser& parser, std::string_view head, const GateVerdict& verdict) {
+    parser.header_limit(static_cast<std::uint32_t>(kHeadBytesMax));
+    parser.body_limit(boost::none);  // read_body counts
+    boost::system::error_code ec;
+    parser.put(asio::const_buffer(head.data(), head.size()), ec);
+    if ((ec && ec != http::error::need_buffer) || !parser.is_header_done()) {
+        return fail(Errc::invalid_request, "The request head is malformed.", "bad_request");
+    }
+    const auto& message = parser.get();
+    const auto question = verdict.target.find('?');
+    auto path = decode_path(verdict.target.substr(0, question));
+    if (!path) {
+        return fail(Errc::invalid_request, "The path holds a malformed or forbidden escape.", "bad_request");
+    }
+    request_.method = verdict.method;
+    request_.path = std::move(*path);
+    request_.query.clear();
+    if (question != std::string_view::npos) {
+        request_.query = decode_query(verdict.target.substr(question + 1));
+    }
+    request_.headers.clear();
+    for (const auto& field : message) {
+        const auto name = field.name_string();
+        const auto value = field.value();
+        request_.headers.push_back({base::ascii_lower({name.data(), name.size()}), std::string(value.data(), value.size())});
+    }
+    request_.keep_alive = message.keep_alive();
+    request_.http_1_0 = verdict.http_1_0;
+    return {};
+}
+
+// Everything that can be decided without the body; on an error `refusal` is the answer.
+Task<base::Result<const Route*>> Session::admit(const GateVerdict& verdict, Reply& refusal) {
+    base::Result<const Route*> route = nullptr;
+    std::string allowed;
+    if (!host_is_allowed(base::ascii_lower(verdict.host), environment_.allowed_hosts)) {
+        route = fail(
+            Errc::misdirected,
+            "This server does not answer to the host name in the request. Add it to allowed_hosts in the configuration.",
+            "unknown_host"
+        );
+    } else {
+        route = environment_.router.find(request_.method, request_.path, request_.path_arguments, allowed);
+    }
+    if (route) {
+        const auto admitted = co_await environment_.admit(request_, **route);
+        if (!admitted) {
+            route = std::unexpected(admitted.error());
+        }
+    }
+    const std::string_view encoding = request_.header("content-encoding");
+    if (route && !encoding.empty() && !base::iequals(encoding, "identity")) {
+        route = fail(Errc::unsupported_media, "Compressed request bodies are not accepted.", "unsupported_content_encoding");
+    }
+    if (route && verdict.content_length.value_or(0) > (*route)->body_bytes_max) {
+        route = fail(
+            Errc::too_large,
+            "The request body is larger than the " + std::to_string((*route)->body_bytes_max) + " bytes allowed here.",
+            "request_too_large"
+        );
+    }
+    if (!route) {
+        refusal = error_reply(route.error());
+        if (!allowed.empty()) {
+            refusal.headers.push_back({"allow", allowed});
+        }
+    }
+    co_return route;
+}
+
+// ---- the body ----
+
+Task<base::Status> Session::read_body(Parser& parser, const GateVerdict& verdict, std::uint64_t bytes_max) {
+    request_.body.clear();
+    if (!verdict.chunked && verdict.content_length.value_or(0) == 0) {
+        co_return base::Status{};
+    }
+    const std::uint64_t announced = verdict.content_length.value_or(kBodyPieceBytes);
+    auto lease = environment_.budget.try_lease(announced);
+    if (!lease) {
+        auto refusal = base::Error{Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded", {}, {}};
+        refusal.retry_after = std::chrono::seconds(1);
+        co_return std::unexpected(std::move(refusal));
+    }
+    request_.lease = std::move(*lease);
+    if (verdict.content_length) {
+        request_.body.reserve(*verdict.content_length);
+    }
+    co_return co_await read_body_pieces(parser, bytes_max);
+}
+
+Task<base::Status> Session::read_body_pieces(Parser& parser, std::uint64_t bytes_max) {
+    std::vector<char> piece(16 * 1024);
+    while (!parser.is_done()) {
+        auto& body = parser.get().body();
+        body.data = piece.data();
+        body.size = piece.size();
+        deadline_ = Deadline::after(kBodyIdleMax);
+        boost::system::error_code ec;
+        co_await http::async_read_some(socket_, buffer_, parser, asio::redirect_error(use_task, ec));
+        if (ec && ec != http::error::need_buffer) {
+            co_return fail(Errc::invalid_request, "The request body is malformed or was cut short.", "bad_request");
+        }
+        const std::size_t got = piece.size() - body.size;
+        if (request_.body.size() + got > bytes_max) {
+            co_return fail(
+                Errc::too_large,
+                "The request body is larger than the " + std::to_string(bytes_max) + " bytes allowed here.",
+                "request_too_large"
+            );
+        }
+        if (request_.body.size() + got > request_.lease.bytes() && !request_.lease.grow(kBodyPieceBytes)) {
+            co_return fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
+        }
+        request_.body.append(piece.data(), got);
+        environment_.counters.bytes_received.add(got);
+    }
+    co_return base::Status{};
+}
+
+// ---- the answer ----
+
+// The root of a request: an exception ends here, as a 500 that names the request and nothing else.
+Task<base::Result<Reply>> Session::handle(const Route& route) {
+    deadline_ = Deadline::never();  // handlers keep deadlines of their own
+    base::Result<Reply> result = fail(Errc::internal, "Something went wrong in the server. The log has details under " + request_.id + ".", "internal_error");
+    try {
+        result = co_await route.handler(*this);
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::operation_aborted) {
+            throw;  // the session is being ended
+        }
+        spdlog::error("request_failed id={} route={} error=\"{}\"", request_.id, route.pattern, e.what());
+    } catch (const std::exception& e) {
+        spdlog::error("request_failed id={} route={} error=\"{}\"", request_.id, route.pattern, e.what());
+    }
+    unwatch_client();
+    co_return result;
+}
+
+void Session::count(const Reply& reply) {
+    if (reply.status >= 500) {
+        environment_.counters.responses_5xx.add();
+    } else if (reply.status >= 400) {
+        environment_.counters.responses_4xx.add();
+    }
+}
+
+std::string Session::render_head(const Reply& reply, std::optional<std::size_t> content_length) const {
+    std::string head;
+    head.reserve(512);
+    head.append(request_.http_1_0 ? "HTTP/1.0 " : "HTTP/1.1 ").append(std::to_string(reply.status)).append(" ");
+    head.append(reason(reply.status)).append("\r\n");
+    const auto line = [&head](std::string_view name, std::string_view value) {
+        head.append(name).append(": ").append(value).append("\r\n");
+    };
+    line("date", http_date());
+    if (!reply.content_type.empty()) {
+        line("content-type", reply.content_type);
+    }
+    if (content_length) {
+        line("content-length", std::to_string(*content_length));
+    } else if (chunked_answer_) {
+        line("transfer-encoding", "chunked");
+    }
+    line("x-request-id", request_.id);
+    const std::string_view client_id = request_.header("x-client-request-id");
+    if (is_short_ascii(client_id)) {
+        line("x-client-request-id", client_id);
+    }
+    line("x-content-type-options", "nosniff");
+    bool cache_control = false;
+    for (const Header& header : reply.headers) {
+        line(header.name, header.value);
+        cache_control = cache_control || header.name == "cache-control";
+    }
+    if (!cache_control) {
+        line("cache-control", "private, no-cache");
+        line("vary", "authorization, cookie");
+    }
+    if (!request_.keep_alive) {
+        line("connection", "close");
+    } else if (request_.http_1_0) {
+        line("connection", "keep-alive");
+    }
+    head.append("\r\n");
+    return head;
+}
+
+Task<bool> Session::write_all(const std::vector<asio::const_buffer>& buffers) {
+    deadline_ = Deadline::after(kWriteStallMax);
+    boost::system::error_code ec;
+    const std::size_t sent = co_await asio::async_write(socket_, buffers, asio::redirect_error(use_task, ec));
+    deadline_ = Deadline::never();
+    environment_.counters.bytes_sent.add(sent);
+    client_gone_ = client_gone_ || ec.failed();
+    co_return !client_gone_;
+}
+
+Task<bool> Session::send(Reply& reply) {
+    const std::string_view body = reply.static_body.empty() ? std::string_view(reply.body) : reply.static_body;
+    const bool bodiless = reply.status == 204 || reply.status == 304;
+    const std::string head = render_head(reply, bodiless ? std::nullopt : std::optional<std::size_t>(body.size()));
+    std::vector<asio::const_buffer> buffers{asio::buffer(head)};
+    if (!bodiless && request_.method != "HEAD") {
+        buffers.push_back(asio::buffer(body));
+    }
+    co_return co_await write_all(buffers);
+}
+
+Task<bool> Session::send_stream(Reply& reply) {
+    chunked_answer_ = !request_.http_1_0;
+    if (request_.http_1_0) {
+        request_.keep_alive = false;  // the end of the body is the end of the connection
+    }
+    const std::string head = render_head(reply, std::nullopt);
+    const std::vector<asio::const_buffer> head_buffer{asio::buffer(head)};
+    if (co_await write_all(head_buffer)) {
+        watch_client([streamer = reply.streamer.get()] { streamer->client_gone(); });
+        try {
+            co_await reply.streamer->stream(*this);
+        } catch (const boost::system::system_error& e) {
+            if (e.code() == asio::error::operation_aborted) {
+                throw;
+            }
+            spdlog::error("stream_failed id={} error=\"{}\"", request_.id, e.what());
+            client_gone_ = true;
+        } catch (const std::exception& e) {
+            spdlog::error("stream_failed id={} error=\"{}\"", request_.id, e.what());
+            client_gone_ = true;  // the answer is not whole: close without the last chunk
+        }
+        unwatch_client();
+    }
+    reply.streamer.reset();
+    if (chunked_answer_ && !client_gone_) {
+        static constexpr std::string_view kLastChunk = "0\r\n\r\n";
+        const std::vector<asio::const_buffer> last{asio::buffer(kLastChunk)};
+        co_await write_all(last);
+    }
+    chunked_answer_ = false;
+    co_return !client_gone_;
+}
+
+Task<bool> Session::write(std::string_view bytes) {
+    if (client_gone_ || bytes.empty()) {
+        co_return !client_gone_;
+    }
+    if (!chunked_answer_) {
+        const std::vector<asio::const_buffer> plain{asio::buffer(bytes)};
+        co_return co_await write_all(plain);
+    }
+    char size_line[24];
+    auto end = std::to_chars(size_line, size_line + 18, bytes.size(), 16).ptr;
+    *end++ = '\r';
+    *end++ = '\n';
+    static constexpr std::string_view kEnd = "\r\n";
+    const std::vector<asio::const_buffer> chunk{
+        asio::buffer(size_line, static_cast<std::size_t>(end - size_line)), asio::buffer(bytes), asio::buffer(kEnd)};
+    co_return co_await write_all(chunk);
+}
+
+// ---- the client's leaving ----
+
+void Session::watch_client(std::function<void()> callback) {
+    unwatch_client();
+    watch_ = std::make_shared<Watch>();
+    watch_->callback = std::move(callback);
+    auto readable = [this, watch = watch_](const boost::system::error_code& ec) {
+        if (ec || !watch->callback) {
+            return;
+        }
+        char byte = 0;
+        const auto got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (got > 0) {
+            return;  // a request pipelined behind this one: the client is there
+        }
+        client_gone_ = true;
+        std::exchange(watch->callback, nullptr)();
+    };
+    socket_.async_wait(
+        net::TcpSocket::wait_read, asio::bind_cancellation_slot(watch_->signal.slot(), std::move(readable))
+    );
+}
+
+void Session::unwatch_client() {
+    if (watch_) {
+        watch_->callback = nullptr;
+        watch_->signal.emit(asio::cancellation_type::terminal);
+        watch_.reset();
+    }
+}
+
+// Reads on for a moment before closing: a close with unread bytes would reset the connection and take the answer with it.
+Task<void> Session::linger() {
+    boost::system::error_code ec;
+    socket_.shutdown(asio::socket_base::shutdown_send, ec);
+    deadline_ = Deadline::after(kLingerMax);
+    buffer_.consume(buffer_.size());
+    while (!ec) {
+        co_await socket_.async_read_some(buffer_.prepare(kReadStepBytes), asio::redirect_error(use_task, ec));
+    }
+}
+
+}  // namespace confab::web

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Runs one suite of the tests that drive the real program from outside: `run_node_tests.sh api | fault | e2e | all`, or single files.
+# CONFAB_BIN names the program (default: build/dev/confab), CHROMIUM the browser. Further arguments of node follow after `--`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+  echo "usage: $0 api|fault|e2e|all|FILE.test.mjs... [-- NODE-OPTIONS]" >&2
+  exit 2
+}
+
+[ $# -gt 0 ] || usage
+command -v node >/dev/null || { echo "skipped: Node 20 or newer is not installed"; exit 77; }
+major=$(node -p 'process.versions.node.split(".")[0]')
+[ "$major" -ge 20 ] || { echo "skipped: Node $major is too old, Node 20 or newer is needed"; exit 77; }
+
+export CONFAB_BIN=${CONFAB_BIN:-$PWD/../build/dev/confab}
+[ -x "$CONFAB_BIN" ] || { echo "there is no program at $CONFAB_BIN; build it, or name it in CONFAB_BIN" >&2; exit 1; }
+
+files=()
+options=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    api | fault | e2e) files+=("$1"/*.test.mjs) ;;
+    all) files+=({api,fault,e2e}/*.test.mjs) ;;
+    --) shift; options=("$@"); break ;;
+    *.test.mjs) files+=("$(realpath --relative-to=. "$OLDPWD/$1" 2>/dev/null || echo "$1")") ;;
+    *) usage ;;
+  esac
+  shift
+done
+
+# A browser is a large thing to ask of a machine: without one the e2e files are left out, and that is said.
+chromium=${CHROMIUM:-/usr/bin/chromium}
+if [ ! -x "$chromium" ] && [[ " ${files[*]}" == *" e2e/"* ]]; then
+  echo "skipped: the e2e suite needs Chromium, and there is none at $chromium (apt install chromium, or set CHROMIUM)"
+  kept=()
+  for file in "${files[@]}"; do [[ $file == e2e/* ]] || kept+=("$file"); done
+  [ ${#kept[@]} -gt 0 ] || exit 77
+  files=("${kept[@]}")
+fi
+
+# npm writes node_modules/.package-lock.json last, so its age is the age of a complete installation.
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --ignore-scripts
+fi
+
+# The faults measure time while they break things, so they run one file after another.
+parallel=2
+[[ " ${files[*]}" == *" fault/"* ]] && parallel=1
+exec node --test --test-reporter=spec --test-concurrency=$parallel --test-timeout=300000 ${options[@]+"${options[@]}"} "${files[@]}"

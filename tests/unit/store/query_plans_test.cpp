@@ -1,0 +1,170 @@
+// No statement may cost O(history): after every call was made once on one connection, the plans of all statements that it
+// prepared are looked at.
+#include <algorithm>
+#include <array>
+
+#include "store/sqlite/accounts.hpp"
+#include "store/sqlite/conversations.hpp"
+#include "store/sqlite/migrations.hpp"
+#include "store/sqlite/run_chunks.hpp"
+#include "store/sqlite/runs.hpp"
+#include "store/sqlite/settings.hpp"
+#include "store/sqlite/wipe.hpp"
+#include "store_fixture.hpp"
+
+namespace confab::store::sqlite {
+namespace {
+
+// Scans that are meant: small tables, and partial indexes that hold only a few rows.
+constexpr std::array kAllowedScans{
+    std::string_view("SCAN users"),
+    std::string_view("SCAN sessions"),  // sweeping out old sessions, now and then
+    std::string_view("SCAN schema_migrations"),
+    std::string_view("SCAN r USING INDEX runs_unfinished"),
+    std::string_view("SCAN runs USING INDEX runs_unfinished"),
+    std::string_view("SCAN conversations USING INDEX conversations_wiping"),
+    std::string_view("SCAN CONSTANT ROW"),
+};
+
+bool is_bad(std::string_view step) {
+    if (step.starts_with("USE TEMP B-TREE")) {
+        return true;
+    }
+    const auto allowed = [&](std::string_view known) { return step.starts_with(known); };
+    return step.starts_with("SCAN") && std::none_of(kAllowedScans.begin(), kAllowedScans.end(), allowed);
+}
+
+class QueryPlansTest : public testing::Test {
+protected:
+    std::vector<std::string> plan_of(const std::string& sql) {
+        sqlite3_stmt* explain = nullptr;
+        EXPECT_EQ(sqlite3_prepare_v2(db_->handle(), ("EXPLAIN QUERY PLAN " + sql).c_str(), -1, &explain, nullptr), SQLITE_OK) << sql;
+        std::vector<std::string> steps;
+        while (sqlite3_step(explain) == SQLITE_ROW) {
+            steps.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(explain, 3)));
+        }
+        sqlite3_finalize(explain);
+        return steps;
+    }
+
+    BegunRun answer(const RunTarget& target, ResponseId id, bool stored = true) {
+        NewRun run;
+        run.id = id;
+        run.user = ada_;
+        run.target = target;
+        run.stored = stored;
+        run.input = {user_item("question", 100)};
+        run.prompt_tokens_max = 1'000;
+        const BegunRun begun = good(begin_run(*db_, run));
+        good(begin_run(*db_, run));
+        good(append_run_chunks(*db_, {{begun.no, 0, "data"}}));
+        good(list_run_chunks(*db_, begun.no, 0));
+        FinishRun finish;
+        finish.run = begun.no;
+        finish.output = {answer_item("answer", 100)};
+        good(finish_run(*db_, finish));
+        return begun;
+    }
+
+    void use_accounts() {
+        const Session session{SessionId::make(), ada_, Sha256{1}, "", 1, 1};
+        good(create_session(*db_, session));
+        good(find_session(*db_, session.token_hash));
+        good(touch_session(*db_, session.id, 2));
+        good(list_sessions(*db_, ada_));
+        good(set_password(*db_, ada_, "x", session.id));
+        good(delete_session(*db_, ada_, session.id));
+        good(delete_sessions_before(*db_, 1));
+        const ApiKey key{KeyId::make(), ada_, Sha256{2}, "", "", 1, std::nullopt};
+        good(create_key(*db_, key));
+        good(find_key(*db_, key.key_hash));
+        good(touch_key(*db_, key.id, 2));
+        good(list_keys(*db_, ada_));
+        good(delete_key(*db_, ada_, key.id));
+        good(find_user(*db_, ada_));
+        good(find_user_by_email(*db_, "ada@example.org"));
+        good(list_users(*db_));
+        good(count_users(*db_));
+        good(put_setting(*db_, "a", "b"));
+        good(get_setting(*db_, "a"));
+    }
+
+    void use_conversation(const NewConversation& large) {
+        const auto newest = good(list_items(*db_, ada_, large.id, {std::nullopt, Order::descending, 50}));
+        EXPECT_EQ(newest.rows.size(), 50U);
+        good(list_items(*db_, ada_, large.id, {newest.rows[40].id, Order::ascending, 20}));
+        good(find_item(*db_, ada_, large.id, newest.rows[3].id));
+        good(delete_item(*db_, ada_, large.id, newest.rows[3].id));
+        good(append_items(*db_, ada_, large.id, {user_item("more")}));
+        ConversationPatch patch;
+        patch.title = "x";
+        good(update_conversation(*db_, ada_, large.id, patch));
+        for (const Order order : {Order::ascending, Order::descending}) {
+            good(list_conversations(*db_, ada_, {large.id, order, 20}));
+        }
+    }
+
+    void use_runs(const NewConversation& large) {
+        const auto first = ResponseId::make();
+        const BegunRun begun = answer({large.id, {}}, first);
+        EXPECT_GT(begun.prompt.anchor, 19'000) << "the anchor was searched for";
+        answer({large.id, {}}, ResponseId::make());
+        answer({{}, first}, ResponseId::make());
+        answer({}, ResponseId::make(), false);
+        good(list_prompt_items(*db_, begun.conversation_no, begun.branch, begun.prompt.anchor, begun.prompt.head));
+        good(find_run(*db_, ada_, first));
+        for (const Order order : {Order::ascending, Order::descending}) {
+            good(list_input_items(*db_, ada_, first, {std::nullopt, order, 20}));
+        }
+        NewRun interrupted;
+        interrupted.id = ResponseId::make();
+        interrupted.user = ada_;
+        interrupted.target.conversation = large.id;
+        const auto empty = begin_run(*db_, interrupted);
+        EXPECT_EQ(code_of(empty), "nothing_to_answer");
+        good(list_unfinished_runs(*db_, good(find_newest_run(*db_)), 10));
+        good(delete_run(*db_, ada_, first));
+        good(delete_chunks_step(*db_, base::unix_now() + 10));
+    }
+
+    TempDirectory directory_;
+    meter::StoreCounters counters_;
+    std::unique_ptr<Connection> db_ = good(Connection::open(directory_.file("plans.db"), Access::read_write, counters_));
+    UserNo ada_{};
+};
+
+TEST_F(QueryPlansTest, NeverWalkThroughHistory) {
+    good(migrate(*db_, embedded_migrations()));
+    good(db_->run("BEGIN"));
+    ada_ = good(create_user(*db_, new_user("ada@example.org"), IfFirst::yes)).no;
+    NewConversation large;
+    large.id = ConversationId::make();
+    large.user = ada_;
+    for (int i = 0; i < 10'000; ++i) {
+        large.items.push_back(user_item("question", 100));
+        large.items.push_back(answer_item("answer", 100));
+    }
+    good(create_conversation(*db_, large));
+    use_accounts();
+    use_conversation(large);
+    use_runs(large);
+    good(delete_conversation(*db_, ada_, large.id));
+    while (good(wipe_step(*db_))) {
+    }
+    good(db_->run("COMMIT"));
+
+    int looked_at = 0;
+    std::vector<std::string> texts;
+    for (sqlite3_stmt* one = nullptr; (one = sqlite3_next_stmt(db_->handle(), one)) != nullptr; ++looked_at) {
+        texts.emplace_back(sqlite3_sql(one));
+    }
+    for (const std::string& sql : texts) {
+        for (const std::string& step : plan_of(sql)) {
+            EXPECT_FALSE(is_bad(step)) << step << "\n  in: " << sql;
+        }
+    }
+    EXPECT_GT(looked_at, 80) << "all calls were made";
+}
+
+}  // namespace
+}  // namespace confab::store::sqlite

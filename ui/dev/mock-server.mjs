@@ -1,0 +1,377 @@
+// Confab's HTTP contract (docs/api.md) in memory, for work on the page and for its browser tests. Not a model of the server's
+// insides. Usage: node dev/mock-server.mjs [--port 8421] [--state setup|empty|demo|full] [--tps 60] [--token TOKEN]
+// Prompts that contain one of these words answer differently: "fail-now", "fail-late", "refuse-http", "slow", "long", "drop",
+// "forever", "hostile".
+import { createServer } from 'node:http';
+import { readFileSync, readdirSync } from 'node:fs';
+import { extname } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { answers, giantText, seedConversations } from './mock-data.mjs';
+
+const option = (name, standard) => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at > 0 ? process.argv[at + 1] : standard;
+};
+const port = Number(option('port', 8421));
+const mode = option('state', 'full');
+const perSecond = Number(option('tps', 60));
+const token = option('token', 'setup-token');
+const giantCount = Number(option('giant', 100_000));
+
+export const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; " +
+  "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+const id = (prefix) => `${prefix}_${randomBytes(12).toString('hex')}`;
+const now = () => Math.floor(Date.now() / 1000);
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// --- state
+const admin = { id: 'user_1', email: 'ada@example.org', name: 'Ada Lovelace', role: 'admin', created_at: now() - 9e5 };
+let user = mode === 'setup' ? null : admin;
+let password = 'correct horse';
+const cookies = new Set();
+const keys = [{ id: 'key_1', name: 'Editor plug-in', prefix: 'sk-cfb-7Qx2', created_at: now() - 86400 * 12, last_used_at: now() - 240 }];
+let sessions = [
+  { id: 'sess_1', created_at: now() - 7200, last_seen_at: now(), user_agent: 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140 Safari/537', current: true },
+  { id: 'sess_2', created_at: now() - 86400 * 5, last_seen_at: now() - 86400, user_agent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Safari/604', current: false },
+];
+let upstreams = mode === 'full' ? [{ name: 'ollama', base_url: 'http://127.0.0.1:11434/v1', ok: true, error: null, source: 'config' }, { name: 'workstation', base_url: 'http://10.0.0.7:8000/v1', ok: false, error: 'connection refused', source: 'stored' }] : [];
+const conversations = new Map(); // id -> {meta, items | giant}
+const runs = new Map();
+
+const modelNames = ['llama3.3:70b', 'qwen3:32b', 'mistral-small:24b', 'gemma3:27b', 'phi4:14b', 'deepseek-r1:32b', 'gpt-oss:20b', 'llama3.2:3b', 'nomic-embed-text', 'codestral:22b'];
+const models = () =>
+  upstreams.length
+    ? modelNames.map((name) => ({ id: name, object: 'model', created: 1, owned_by: 'ollama', upstream: 'ollama' }))
+    : [{ id: 'confab-demo', object: 'model', created: 1, owned_by: 'confab', upstream: 'confab' }];
+
+function newConversation(fields = {}) {
+  const meta = {
+    id: id('conv'), object: 'conversation', created_at: now(), metadata: {}, title: null, updated_at: now(), model: null, pinned: false,
+    archived: false, head_item_id: null, active_response_id: null, last_response: null, ...fields,
+  };
+  const conversation = { meta, items: [], giant: 0 };
+  conversations.set(meta.id, conversation);
+  return conversation;
+}
+
+function message(role, text, more = {}) {
+  return { id: id('msg'), type: 'message', role, status: 'completed', content: [{ type: role === 'user' ? 'input_text' : 'output_text', text }], created_at: now(), response_id: null, ...more };
+}
+
+if (mode === 'full') {
+  for (const { title, age, turns, last } of seedConversations) {
+    const one = newConversation({ id: `conv_${title.toLowerCase().replace(/\W+/g, '-')}`, title, updated_at: now() - age, created_at: now() - age, model: 'llama3.3:70b' });
+    for (const [role, text, more] of turns) one.items.push(message(role, text, { created_at: now() - age, ...(role === 'assistant' ? { model: 'llama3.3:70b', response_id: 'resp_seed' } : {}), ...more }));
+    one.meta.last_response = last ?? { id: 'resp_seed', status: 'completed', model: 'llama3.3:70b', error: null, incomplete_details: null };
+  }
+  const giant = newConversation({ id: 'conv_giant', title: 'A hundred thousand messages', updated_at: now() - 3 * 86400, model: 'llama3.3:70b' });
+  giant.giant = giantCount;
+  for (let i = 0; i < 300; i++) newConversation({ title: `Older chat number ${i + 1}`, updated_at: now() - (8 + i) * 86400, created_at: now() - (8 + i) * 86400 });
+}
+
+// --- items: those of the giant conversation are made when asked for
+const giantItem = (n) => message(n % 2 ? 'assistant' : 'user', giantText(n), { id: `msg_g${String(n).padStart(7, '0')}`, created_at: 1_700_000_000 + n * 30, ...(n % 2 ? { model: 'llama3.3:70b', response_id: 'resp_seed' } : {}) });
+
+function itemAt(conversation, n) {
+  return n < conversation.giant ? giantItem(n) : conversation.items[n - conversation.giant];
+}
+
+function indexOf(conversation, itemId) {
+  const match = /^msg_g(\d{7})$/.exec(itemId);
+  if (match) return Number(match[1]);
+  const at = conversation.items.findIndex((item) => item.id === itemId);
+  return at < 0 ? -1 : at + conversation.giant;
+}
+
+function page(conversation, query) {
+  const limit = Math.min(100, Number(query.get('limit') ?? 20));
+  const ascending = query.get('order') === 'asc';
+  const total = conversation.giant + conversation.items.length;
+  const after = query.get('after');
+  let at = after ? indexOf(conversation, after) : ascending ? -1 : total;
+  if (after && at < 0) throw new Failure(400, 'invalid_cursor', 'No such item.', 'after');
+  const data = [];
+  const step = ascending ? 1 : -1;
+  let bytes = 0;
+  for (at += step; at >= 0 && at < total && data.length < limit; at += step) {
+    let item = itemAt(conversation, at);
+    const text = item.content[0].text;
+    if (text.length > 65536) item = { ...item, content: [{ ...item.content[0], text: text.slice(0, 65536) }], truncated: true, bytes: Buffer.byteLength(text) };
+    bytes += Math.min(text.length, 65536);
+    if (data.length && bytes > 262144) break;
+    data.push(item);
+  }
+  return { object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: at >= 0 && at < total };
+}
+
+// --- runs
+function startRun(conversation, model, text) {
+  const response = { id: id('resp'), object: 'response', created_at: now(), status: 'queued', model, error: null, incomplete_details: null, output: [], conversation: { id: conversation.meta.id } };
+  const run = { response, conversation, events: [], wake: new Set(), done: false, cancelled: false };
+  runs.set(response.id, run);
+  conversation.meta.active_response_id = response.id;
+  void play(run, text);
+  return run;
+}
+
+function emit(run, type, fields) {
+  const event = { type, sequence_number: run.events.length, ...structuredClone(fields) };
+  run.events.push(`event: ${type}\ndata: ${JSON.stringify(event)}\n\n`);
+  for (const wake of run.wake) wake();
+  run.wake.clear();
+}
+
+async function play(run, prompt) {
+  const { response, conversation } = run;
+  emit(run, 'response.created', { response });
+  emit(run, 'response.queued', { response });
+  response.status = 'in_progress';
+  emit(run, 'response.in_progress', { response });
+  await sleep(prompt.includes('slow') ? 6000 : 250);
+  const finish = (status, type, extra = {}) => {
+    Object.assign(response, { status, ...extra });
+    conversation.meta.active_response_id = null;
+    conversation.meta.last_response = { id: response.id, status, model: response.model, error: response.error, incomplete_details: response.incomplete_details };
+    conversation.meta.updated_at = now();
+    run.done = true;
+    emit(run, type, { response });
+  };
+  const cancelled = () => finish('cancelled', 'response.incomplete');
+  if (run.cancelled) return cancelled();
+  if (prompt.includes('fail-now')) return finish('failed', 'response.failed', { error: { code: 'upstream_unreachable', message: 'The model server “ollama” at http://127.0.0.1:11434 cannot be reached: connection refused. Start it, or choose another model.' } });
+  const item = message('assistant', '', { status: 'in_progress', model: response.model, response_id: response.id, content: [] });
+  emit(run, 'response.output_item.added', { output_index: 0, item });
+  emit(run, 'response.content_part.added', { output_index: 0, content_index: 0, item_id: item.id, part: { type: 'output_text', text: '', annotations: [] } });
+  const whole = answers.for(prompt, upstreams.length > 0);
+  const fast = /long|hostile/.test(prompt) ? 40 : 1;
+  let text = '';
+  const pieces = whole.match(/[\s\S]{1,6}/gu) ?? [];
+  for (let i = 0; i < pieces.length; i++) {
+    if (run.cancelled || (prompt.includes('fail-late') && i > 60)) break;
+    text += pieces[i];
+    emit(run, 'response.output_text.delta', { output_index: 0, content_index: 0, item_id: item.id, delta: pieces[i], logprobs: [] });
+    if (i % fast === 0) await sleep(1000 / perSecond);
+  }
+  const late = prompt.includes('fail-late');
+  item.status = run.cancelled || late ? 'incomplete' : 'completed';
+  item.content = [{ type: 'output_text', text, annotations: [] }];
+  emit(run, 'response.output_text.done', { output_index: 0, content_index: 0, item_id: item.id, text });
+  emit(run, 'response.output_item.done', { output_index: 0, item });
+  response.output = [item];
+  conversation.items.push(item);
+  conversation.meta.head_item_id = item.id;
+  if (run.cancelled) cancelled();
+  else if (late) finish('failed', 'response.failed', { error: { code: 'upstream_error', message: 'The model server closed the connection in the middle of its answer.' } });
+  else finish('completed', 'response.completed');
+}
+
+async function tail(run, from, request, response, dropAfter = Infinity) {
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache, no-transform', 'content-security-policy': policy });
+  response.write(': ok\n\n');
+  let open = true;
+  request.on('close', () => (open = false));
+  response.on('close', () => (open = false));
+  const ping = setInterval(() => open && response.write(':\n\n'), 10_000);
+  for (let at = from; open; at++) {
+    while (open && at >= run.events.length && !run.done) await Promise.race([new Promise((resolve) => run.wake.add(resolve)), sleep(500)]);
+    if (at >= run.events.length) break;
+    if (at - from >= dropAfter) {
+      response.destroy();
+      break;
+    }
+    response.write(run.events[at]);
+  }
+  clearInterval(ping);
+  if (open) response.end('data: [DONE]\n\n');
+}
+
+// --- http
+class Failure extends Error {
+  constructor(status, code, text, param = null) {
+    super(text);
+    Object.assign(this, { status, code, param });
+  }
+}
+
+async function bodyOf(request) {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  try {
+    return text ? JSON.parse(text) : {};
+  } catch {
+    throw new Failure(400, 'invalid_json', 'The body is not JSON.');
+  }
+}
+
+const mime = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const dist = new URL('../dist/', import.meta.url);
+
+function file(response, path) {
+  let data;
+  try {
+    data = readFileSync(new URL(`.${path}`, dist));
+  } catch {
+    throw new Failure(404, 'not_found', 'No such file.');
+  }
+  response.writeHead(200, { 'content-type': mime[extname(path)] ?? 'application/octet-stream', 'content-security-policy': policy, 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' });
+  response.end(data);
+}
+
+function find(conversationId) {
+  const conversation = conversations.get(conversationId);
+  if (!conversation) throw new Failure(404, 'conversation_not_found', 'No such conversation.');
+  return conversation;
+}
+
+const signedIn = (request) => (request.headers.cookie ?? '').split(/;\s*/).some((one) => cookies.has(one.replace('session=', '')));
+
+async function handle(request, response) {
+  const url = new URL(request.url, 'http://localhost');
+  const path = url.pathname;
+  const method = request.method;
+  const send = (status, value, headers = {}) => {
+    response.writeHead(status, { 'content-type': 'application/json', 'x-request-id': id('req'), ...headers });
+    response.end(JSON.stringify(value));
+  };
+  const list = (data) => send(200, { object: 'list', data });
+  if (method === 'GET' && !path.startsWith('/api/') && !path.startsWith('/v1/')) {
+    if (/^\/($|c\/|setup$|login$|settings)/.test(path)) return file(response, '/index.html');
+    return file(response, path);
+  }
+  const body = method === 'POST' || method === 'PATCH' ? await bodyOf(request) : {};
+  const enter = (status) => {
+    const cookie = randomBytes(16).toString('hex');
+    cookies.add(cookie);
+    send(status, { user }, { 'set-cookie': `session=${cookie}; HttpOnly; SameSite=Lax; Path=/` });
+  };
+  if (path === '/api/status') return send(200, { version: '0.1.0', setup_required: user === null });
+  if (path === '/api/auth/setup') {
+    if (user) throw new Failure(409, 'setup_already_done', 'Confab is set up already.');
+    if (body.token !== token) throw new Failure(403, 'setup_token_invalid', 'The set-up token is wrong.');
+    user = { ...admin, email: body.email, name: body.name ?? '' };
+    password = body.password;
+    return enter(201);
+  }
+  if (path === '/api/auth/login') {
+    if (body.email !== user?.email || body.password !== password) throw new Failure(401, 'invalid_credentials', 'The email or the password is wrong.');
+    return enter(200);
+  }
+  if (!signedIn(request)) throw new Failure(401, 'not_signed_in', 'Sign in first.');
+  if (path === '/api/auth/logout') {
+    cookies.clear();
+    return send(200, {}, { 'set-cookie': 'session=; Max-Age=0; Path=/' });
+  }
+  if (path === '/api/auth/me') return send(200, { user });
+  if (path === '/api/auth/password') {
+    if (body.current_password !== password) throw new Failure(400, 'invalid_credentials', 'The current password is wrong.', 'current_password');
+    password = body.new_password;
+    return send(200, {});
+  }
+  if (path === '/api/auth/sessions') return list(sessions);
+  if (path.startsWith('/api/auth/sessions/')) {
+    sessions = sessions.filter((one) => one.id !== path.split('/').at(-1));
+    return send(200, {});
+  }
+  if (path === '/api/keys' && method === 'GET') return list(keys);
+  if (path === '/api/keys') {
+    const secret = `sk-cfb-${randomBytes(24).toString('base64url')}`;
+    const key = { id: id('key'), name: body.name, prefix: secret.slice(0, 11), created_at: now(), last_used_at: null };
+    keys.unshift(key);
+    return send(201, { ...key, key: secret });
+  }
+  if (path.startsWith('/api/keys/')) {
+    keys.splice(keys.findIndex((one) => one.id === path.split('/').at(-1)), 1);
+    return send(200, { deleted: true });
+  }
+  if (path === '/v1/models') return send(200, { object: 'list', data: models(), default_model: models()[0].id, upstreams });
+  if (path === '/api/upstreams/discover') {
+    await sleep(500);
+    return list([{ name: 'ollama', base_url: 'http://127.0.0.1:11434/v1', models: modelNames.slice(0, 5) }, { name: 'llama.cpp', base_url: 'http://127.0.0.1:8080/v1', models: ['stories260K'] }]);
+  }
+  if (path === '/api/upstreams' && method === 'GET') return list(upstreams);
+  if (path === '/api/upstreams') {
+    if (!/^https?:/.test(body.base_url)) throw new Failure(400, 'invalid_base_url', 'The base URL must begin with http:// or https://.', 'base_url');
+    const upstream = { name: body.name, base_url: body.base_url, ok: true, error: null, source: 'stored' };
+    upstreams.push(upstream);
+    return send(201, upstream);
+  }
+  if (path.startsWith('/api/upstreams/')) {
+    upstreams = upstreams.filter((one) => one.name !== decodeURIComponent(path.split('/').at(-1)));
+    return send(200, { deleted: true });
+  }
+  if (path === '/v1/responses' && method === 'POST') {
+    const conversation = find(body.conversation);
+    if (conversation.meta.active_response_id) throw new Failure(400, 'conversation_locked', 'Another answer is being written in this conversation.', 'conversation');
+    const text = typeof body.input === 'string' ? body.input : body.input.map((item) => (typeof item.content === 'string' ? item.content : item.content.map((part) => part.text).join(''))).join('');
+    if (text.includes('refuse-http')) throw new Failure(429, 'rate_limit_exceeded', 'You have used up your requests for this minute. Try again in 20 seconds.');
+    if (text) {
+      const item = message('user', text);
+      conversation.items.push(item);
+      conversation.meta.head_item_id = item.id;
+      conversation.meta.title ??= text.slice(0, 48);
+    }
+    conversation.meta.updated_at = now();
+    // The second try succeeds: an empty input is a retry.
+    const run = startRun(conversation, body.model, text || 'again');
+    return tail(run, 0, request, response, text.includes('drop') ? 25 : Infinity);
+  }
+  let match = /^\/v1\/responses\/([^/]+)(\/cancel)?$/.exec(path);
+  if (match) {
+    const run = runs.get(match[1]);
+    if (!run) throw new Failure(404, 'response_not_found', 'No such response.');
+    if (match[2]) {
+      run.cancelled = true;
+      return send(200, run.response);
+    }
+    if (url.searchParams.get('stream') === 'true') return tail(run, Number(url.searchParams.get('starting_after') ?? -1) + 1, request, response);
+    return send(200, run.response);
+  }
+  if (path === '/v1/conversations' && method === 'GET') {
+    const all = [...conversations.values()].map((one) => one.meta).sort((a, b) => b.updated_at - a.updated_at);
+    const limit = Number(url.searchParams.get('limit') ?? 20);
+    const start = all.findIndex((one) => one.id === url.searchParams.get('after')) + 1;
+    const data = all.slice(start, start + limit);
+    await sleep(120);
+    return send(200, { object: 'list', data, first_id: data[0]?.id, last_id: data.at(-1)?.id, has_more: start + limit < all.length });
+  }
+  if (path === '/v1/conversations') return send(200, newConversation({ model: body.model ?? null, title: body.title ?? null }).meta);
+  match = /^\/(v1|api)\/conversations\/([^/]+)(\/items)?(?:\/([^/]+))?$/.exec(path);
+  if (match) {
+    const conversation = find(decodeURIComponent(match[2]));
+    if (match[4]) {
+      const at = indexOf(conversation, match[4]);
+      const item = at >= 0 ? itemAt(conversation, at) : undefined;
+      if (!item) throw new Failure(404, 'item_not_found', 'No such item.');
+      if (method === 'DELETE') {
+        conversation.items.splice(at - conversation.giant, 1);
+        return send(200, conversation.meta);
+      }
+      return send(200, item);
+    }
+    if (match[3]) {
+      await sleep(60);
+      return send(200, page(conversation, url.searchParams));
+    }
+    if (method === 'PATCH') {
+      Object.assign(conversation.meta, body);
+      return send(200, conversation.meta);
+    }
+    if (method === 'DELETE') {
+      conversations.delete(conversation.meta.id);
+      return send(200, { id: conversation.meta.id, object: 'conversation.deleted', deleted: true });
+    }
+    return send(200, conversation.meta);
+  }
+  throw new Failure(404, 'not_found', 'No such route.');
+}
+
+createServer((request, response) => {
+  handle(request, response).catch((error) => {
+    if (!(error instanceof Failure)) console.error(error);
+    if (response.headersSent) return response.destroy();
+    response.writeHead(error.status ?? 500, { 'content-type': 'application/json', 'x-request-id': id('req') });
+    response.end(JSON.stringify({ error: { message: error.message, type: 'invalid_request_error', param: error.param ?? null, code: error.code ?? 'internal' } }));
+  });
+}).listen(port, '127.0.0.1', () => console.log(`http://127.0.0.1:${port}/ (${mode}; ada@example.org / "correct horse"; ${readdirSync(dist).length} files in dist)`));

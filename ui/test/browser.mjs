@@ -1,0 +1,371 @@
+// The page in a real Chromium against dev/mock-server.mjs, under the policy that Confab sends. Usage: npm run test:browser
+// [-- WORD], where only cases whose name contains WORD run. Needs dist/. Any console error about the policy, any request to
+// another origin and any exception in the page fails the case.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const word = process.argv[2] ?? '';
+const root = fileURLToPath(new URL('..', import.meta.url));
+const servers = [];
+
+function serve(port, state, ...more) {
+  const child = spawn(process.execPath, [`${root}dev/mock-server.mjs`, '--port', port, '--state', state, ...more], { stdio: ['ignore', 'pipe', 'inherit'] });
+  servers.push(child);
+  return new Promise((resolve) => child.stdout.once('data', () => resolve(`http://127.0.0.1:${port}`)));
+}
+
+const full = await serve(8441, 'full', '--tps', '120');
+const setup = await serve(8442, 'setup');
+const demo = await serve(8443, 'demo');
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+async function signIn(page, base) {
+  await page.goto(base);
+  await page.getByTestId('login-email').fill('ada@example.org');
+  await page.getByTestId('login-password').fill('correct horse');
+  await page.getByTestId('login-submit').click();
+  await page.getByTestId('composer').waitFor();
+}
+
+async function ask(page, text) {
+  await page.getByTestId('composer').fill(text);
+  await page.getByTestId('composer').press('Enter');
+}
+
+const answers = (page, status) => page.locator(`[data-testid="message"][data-role="assistant"]${status ? `[data-status="${status}"]` : ''}`);
+const finished = (page) => page.getByTestId('send').waitFor({ timeout: 60_000 });
+const view = (page) => page.evaluate(() => {
+  const log = document.querySelector('[role="log"]');
+  const messages = [...document.querySelectorAll('[data-testid="message"]')];
+  return { count: messages.length, rest: log.scrollHeight - log.scrollTop - log.clientHeight, first: messages[0]?.dataset.itemId, last: messages.at(-1)?.dataset.itemId };
+});
+
+const cases = {
+  async 'set-up takes the token out of the address'(page) {
+    await page.goto(`${setup}/setup#setup-token`);
+    await page.getByTestId('setup-email').fill('ada@example.org');
+    assert.equal(new URL(page.url()).hash, '');
+    await page.getByTestId('setup-password').fill('long enough');
+    await page.getByTestId('setup-submit').click();
+    await page.getByTestId('composer').waitFor();
+    assert.equal(new URL(page.url()).pathname, '/');
+  },
+  async 'a wrong password says so'(page) {
+    await page.goto(`${full}/c/conv_keyset-pagination`);
+    await page.getByTestId('login-email').fill('ada@example.org');
+    await page.getByTestId('login-password').fill('wrong horse');
+    await page.getByTestId('login-submit').click();
+    await page.getByTestId('form-error').waitFor();
+    await page.getByTestId('login-password').fill('correct horse');
+    await page.getByTestId('login-submit').click();
+    await page.getByTestId('message').first().waitFor(); // back to the place that was asked for
+  },
+  async 'a new chat gets an address and streams'(page) {
+    await signIn(page, full);
+    await ask(page, 'some code please');
+    await answers(page, 'in_progress').waitFor();
+    assert.match(new URL(page.url()).pathname, /^\/c\/conv_/);
+    await finished(page);
+    assert.equal(await answers(page, 'completed').count(), 1);
+    assert.match(await page.locator('[data-role="user"]').getAttribute('data-item-id'), /^msg_/);
+    await page.locator('.hljs-keyword').first().waitFor();
+  },
+  async 'stop works before the first token'(page) {
+    await signIn(page, full);
+    await ask(page, 'slow');
+    await page.getByTestId('stop').click();
+    await page.getByTestId('error-card').getByText('Stopped').waitFor({ timeout: 15_000 });
+  },
+  async 'a stopped answer is kept, labelled after a reload, and can be asked for again'(page) {
+    await signIn(page, full);
+    await ask(page, 'forever');
+    await answers(page, 'in_progress').waitFor();
+    await page.waitForTimeout(500);
+    await page.keyboard.press('Escape');
+    await answers(page, 'incomplete').waitFor();
+    await page.reload();
+    await page.getByTestId('incomplete').getByText('Stopped').waitFor();
+    await page.getByTestId('retry').click();
+    await answers(page, 'completed').waitFor({ timeout: 60_000 });
+    assert.equal(await page.getByTestId('message').count(), 2);
+  },
+  async 'a failure is shown in place, also after a reload, and retried'(page) {
+    await signIn(page, full);
+    await ask(page, 'fail-now');
+    await page.getByTestId('error-card').getByText('cannot be reached').waitFor();
+    await page.reload();
+    await page.getByTestId('error-card').getByText('cannot be reached').waitFor();
+    await page.getByTestId('retry').click();
+    await answers(page).waitFor();
+    assert.equal(await page.locator('[data-role="user"]').count(), 1);
+  },
+  async 'a failure in the middle keeps the text'(page) {
+    await signIn(page, full);
+    await ask(page, 'fail-late');
+    await page.getByTestId('error-card').getByText('broke off').waitFor();
+    assert.equal(await answers(page, 'incomplete').count(), 1);
+  },
+  async 'a refused message is kept and can be sent again'(page) {
+    await signIn(page, full);
+    await ask(page, 'refuse-http');
+    await page.getByTestId('error-card').getByText('not sent').waitFor();
+    assert.equal(await page.locator('[data-role="user"]').count(), 1);
+    await page.getByTestId('retry').click();
+    await page.getByTestId('error-card').getByText('not sent').waitFor();
+    assert.equal(await page.locator('[data-role="user"]').count(), 1);
+  },
+  async 'a lost connection is resumed without a gap or a double'(page) {
+    await signIn(page, full);
+    await ask(page, 'drop code');
+    await answers(page, 'completed').waitFor({ timeout: 40_000 });
+    const text = await answers(page).innerText();
+    assert.equal(text.match(/Here is a small version/g).length, 1);
+    assert.ok(text.includes('It keeps at most one unfinished line'));
+  },
+  async 'a reload in the middle goes on live'(page) {
+    await signIn(page, full);
+    await ask(page, 'forever');
+    await answers(page, 'in_progress').waitFor();
+    await page.waitForTimeout(500);
+    await page.reload();
+    await answers(page, 'in_progress').waitFor();
+    const before = (await answers(page).textContent()).length;
+    await page.waitForTimeout(800);
+    assert.ok((await answers(page).textContent()).length > before);
+    await page.getByTestId('stop').click();
+    await answers(page, 'incomplete').waitFor();
+    assert.equal(await page.getByTestId('message').count(), 2);
+  },
+  async 'a long answer leaves finished blocks alone and is followed to its end'(page) {
+    await signIn(page, full);
+    await ask(page, 'long');
+    await answers(page, 'in_progress').waitFor();
+    await page.waitForTimeout(700);
+    await page.evaluate(() => (window.firstBlock = document.querySelector('[data-role="assistant"] .markdown > :first-child')));
+    await finished(page);
+    await page.waitForTimeout(400);
+    assert.ok(await page.evaluate(() => window.firstBlock === document.querySelector('[data-role="assistant"] .markdown > :first-child')));
+    assert.ok((await answers(page).textContent()).length > 90_000);
+    assert.ok((await view(page)).rest < 3);
+  },
+  async 'a reader who scrolled up is left in peace'(page) {
+    await signIn(page, full);
+    await ask(page, 'long');
+    await answers(page, 'in_progress').waitFor();
+    await page.waitForTimeout(1500);
+    await page.mouse.move(800, 300);
+    await page.mouse.wheel(0, -600);
+    await page.waitForTimeout(200);
+    const top = () => page.evaluate(() => document.querySelector('[role="log"]').scrollTop);
+    const before = await top();
+    await page.waitForTimeout(1000);
+    assert.equal(await top(), before);
+    await page.getByTestId('jump-newest').click();
+    assert.ok((await view(page)).rest < 100);
+  },
+  async '100,000 messages: no jump, never more than 200 in the document'(page) {
+    await signIn(page, full);
+    await page.goto(`${full}/c/conv_giant`);
+    await page.getByTestId('message').first().waitFor();
+    await page.waitForTimeout(300);
+    assert.ok((await view(page)).rest < 3);
+    // Every frame: where is the message that was in the middle a frame ago? It may move with the wheel, never against it.
+    await page.evaluate(() => {
+      const log = document.querySelector('[role="log"]');
+      let last = null;
+      Object.assign(window, { jumps: [], most: 0, direction: 1 });
+      const frame = () => {
+        const all = document.querySelectorAll('[data-testid="message"]');
+        window.most = Math.max(window.most, all.length);
+        if (last) {
+          const moved = last.node.isConnected ? last.node.getBoundingClientRect().top - last.top : NaN;
+          if (!(Math.abs(moved) <= 460 && moved * window.direction >= -1)) window.jumps.push(moved);
+        }
+        const middle = log.getBoundingClientRect().top + log.clientHeight / 2;
+        const node = [...all].find((one) => one.getBoundingClientRect().bottom > middle);
+        last = node ? { node, top: node.getBoundingClientRect().top } : null;
+        requestAnimationFrame(frame);
+      };
+      requestAnimationFrame(frame);
+    });
+    await page.mouse.move(800, 400);
+    for (let i = 0; i < 150; i++) {
+      await page.mouse.wheel(0, -400);
+      await page.waitForTimeout(25);
+    }
+    assert.deepEqual(await page.evaluate(() => window.jumps), []);
+    assert.ok((await view(page)).first < 'msg_g0099800');
+    for (let i = 0; i < 30; i++) {
+      await page.evaluate(() => (document.querySelector('[role="log"]').scrollTop = 0));
+      await page.waitForTimeout(100);
+    }
+    await page.evaluate(() => {
+      window.jumps.length = 0;
+      window.direction = -1;
+    });
+    for (let i = 0; i < 150; i++) {
+      await page.mouse.wheel(0, 400);
+      await page.waitForTimeout(25);
+    }
+    assert.deepEqual(await page.evaluate(() => window.jumps), []);
+    assert.ok((await page.evaluate(() => window.most)) <= 200);
+    await page.getByTestId('jump-newest').click();
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-testid="message"]')].at(-1)?.dataset.itemId === 'msg_g0099999');
+    assert.ok((await view(page)).rest < 3);
+  },
+  async 'hostile text is only text, stored and streamed'(page) {
+    await signIn(page, full);
+    const check = async () => {
+      const found = await page.evaluate(() => ({
+        pwned: window.pwned,
+        elements: document.querySelectorAll('.markdown :is(img, script, iframe, style, math, object, embed), .markdown svg:not(.icon-button svg), .markdown [onerror], .markdown [onload]').length,
+        links: [...document.querySelectorAll('.markdown a')].map((a) => `${a.protocol} ${a.rel} ${a.target}`),
+      }));
+      assert.equal(found.pwned, undefined);
+      assert.equal(found.elements, 0);
+      for (const link of found.links) assert.match(link, /^(https?|mailto): noopener noreferrer nofollow _blank$/);
+    };
+    await page.goto(`${full}/c/conv_hostile-text`);
+    await page.getByTestId('message').first().waitFor();
+    await page.waitForTimeout(500);
+    await check();
+    assert.ok((await page.locator('[data-role="user"]').innerText()).includes('[U+202E]'));
+    await page.goto(full);
+    await ask(page, 'hostile');
+    await finished(page);
+    await check();
+  },
+  async 'a cut message is shown whole on demand'(page) {
+    await signIn(page, full);
+    await page.goto(`${full}/c/conv_a-very-long-paste`);
+    await page.getByText('Show whole message').click();
+    await page.getByText('Show whole message').waitFor({ state: 'detached' });
+    assert.ok((await page.locator('[data-role="user"]').textContent()).length > 150_000);
+  },
+  async 'rename and delete'(page) {
+    await signIn(page, full);
+    const row = (text) => page.getByTestId('conversation-item').filter({ hasText: text });
+    await row('Sourdough').hover();
+    await row('Sourdough').getByTestId('conversation-menu').click();
+    await page.getByTestId('rename').click();
+    await page.locator('.edit').fill('Bread');
+    await page.keyboard.press('Enter');
+    await row('Bread').hover();
+    await row('Bread').getByTestId('conversation-menu').click();
+    await page.getByTestId('delete').click();
+    await page.getByTestId('confirm-delete').click();
+    await row('Bread').waitFor({ state: 'detached' });
+  },
+  async 'the list of chats pages on scrolling'(page) {
+    await signIn(page, full);
+    for (let i = 0; i < 14; i++) {
+      await page.evaluate(() => (document.querySelector('nav.scroller').scrollTop = 1e9));
+      await page.waitForTimeout(200);
+    }
+    assert.ok((await page.getByTestId('conversation-item').count()) > 300);
+  },
+  async 'keyboard: model, menu focus, shortcuts, draft'(page) {
+    await signIn(page, full);
+    await page.getByTestId('model-picker').click();
+    await page.keyboard.type('qwen');
+    await page.keyboard.press('Enter');
+    assert.match(await page.getByTestId('model-picker').innerText(), /qwen3/);
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), 'model-picker');
+    await page.keyboard.press('Control+/');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.getByTestId('composer').fill('one');
+    await page.getByTestId('composer').press('Shift+Enter');
+    assert.equal(await page.getByTestId('composer').inputValue(), 'one\n');
+    await page.reload();
+    assert.equal(await page.getByTestId('composer').inputValue(), 'one\n');
+    await page.getByText('Naming a small boat').click();
+    await page.getByTestId('message').first().waitFor();
+    await page.keyboard.press('Control+Shift+O');
+    assert.equal(new URL(page.url()).pathname, '/');
+  },
+  async 'an input method may use Enter'(page) {
+    await signIn(page, full);
+    await page.getByTestId('composer').fill('にほん');
+    await page.getByTestId('composer').dispatchEvent('keydown', { key: 'Enter', isComposing: true });
+    assert.equal(await page.getByTestId('message').count(), 0);
+  },
+  async 'a model server that was found is connected with one click'(page) {
+    await signIn(page, demo);
+    await page.getByTestId('demo-banner').waitFor();
+    await page.getByTestId('discover').click();
+    await page.getByRole('button', { name: 'Connect' }).first().click();
+    await page.getByTestId('demo-banner').waitFor({ state: 'detached' });
+    assert.match(await page.getByTestId('model-picker').innerText(), /llama3/);
+  },
+  async 'an API key is shown once'(page) {
+    await signIn(page, full);
+    await page.goto(`${full}/settings/keys`);
+    await page.getByLabel('Name of a new key').fill('test');
+    await page.getByRole('button', { name: 'Create key' }).click();
+    const key = await page.getByTestId('new-key').innerText();
+    assert.match(key, /^sk-/);
+    await page.getByRole('button', { name: 'Done' }).click();
+    assert.ok(!(await page.content()).includes(key));
+  },
+  async 'nothing overflows at 320 px, and the drawer works'(page) {
+    await page.setViewportSize({ width: 320, height: 568 });
+    await signIn(page, full);
+    for (const path of ['/c/conv_keyset-pagination', '/', '/settings', '/settings/models', '/settings/keys']) {
+      await page.goto(full + path);
+      await page.waitForTimeout(300);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), path);
+    }
+    await page.goto(full);
+    await page.getByTestId('menu-button').click();
+    await page.getByTestId('conversation-item').first().click();
+    await page.getByTestId('message').first().waitFor();
+  },
+  async 'the theme is kept and set before the first paint'(page) {
+    await signIn(page, full);
+    await page.getByTestId('theme-toggle').click();
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+    await page.reload({ waitUntil: 'commit' });
+    await page.waitForSelector('html[data-theme="dark"]');
+  },
+  async 'sign out'(page) {
+    await signIn(page, full);
+    await page.getByTestId('user-menu').click();
+    await page.getByTestId('sign-out').click();
+    await page.getByTestId('login-email').waitFor();
+  },
+};
+
+let failed = 0;
+for (const [name, run] of Object.entries(cases)) {
+  if (!name.includes(word)) continue;
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light' });
+  const page = await context.newPage();
+  const wrong = [];
+  page.setDefaultTimeout(15_000);
+  page.on('pageerror', (error) => wrong.push(String(error.stack)));
+  page.on('console', (message) => message.type() === 'error' && !/Failed to load resource/.test(message.text()) && wrong.push(message.text()));
+  page.on('request', (request) => /^(http:\/\/127\.0\.0\.1|blob:|data:)/.test(request.url()) || wrong.push(`request to ${request.url()}`));
+  const start = Date.now();
+  try {
+    await run(page);
+    assert.deepEqual(wrong, []);
+    console.log(`ok    ${name} (${Date.now() - start} ms)`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL  ${name}: ${error.stack}\n${wrong.join('\n')}`);
+    await page.screenshot({ path: `${root}.test-failed.png` }).catch(() => {});
+  }
+  await context.close();
+}
+await browser.close();
+for (const child of servers) child.kill();
+console.log(failed ? `${failed} failed` : 'all passed');
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SseParser, type SseEvent } from '../src/lib/sse';
+
+function parse(...chunks: string[]): SseEvent[] {
+  const parser = new SseParser();
+  return chunks.flatMap((chunk) => parser.push(chunk));
+}
+
+const sample = ': hello\n\nevent: a\ndata: {"x":1}\n\ndata: one\ndata: two\n\n:\n\ndata\n\nid: 7\nretry: 10\ndata:  spaced\n\n';
+const expected = [
+  { event: 'a', data: '{"x":1}' },
+  { event: 'message', data: 'one\ntwo' },
+  { event: 'message', data: '' },
+  { event: 'message', data: ' spaced' },
+];
+
+test('reads events and drops comments', () => assert.deepEqual(parse(sample), expected));
+
+for (const [name, end] of [['LF', '\n'], ['CR LF', '\r\n'], ['CR', '\r']] as const) {
+  test(`gives the same events wherever ${name} text is cut`, () => {
+    // A last character after it: a CR at the very end waits for what follows.
+    const text = sample.replaceAll('\n', end) + ':';
+    for (let cut = 0; cut <= text.length; cut++) assert.deepEqual(parse(text.slice(0, cut), text.slice(cut)), expected, `cut at ${cut}`);
+    assert.deepEqual(parse(...text), expected, 'one character at a time');
+  });
+}
+
+test('ignores a byte order mark at the start only', () => {
+  assert.deepEqual(parse('\ufeffdata: a\n\n'), [{ event: 'message', data: 'a' }]);
+});
+
+test('keeps an unfinished event to itself', () => assert.deepEqual(parse('data: a\n'), []));
+
+test('stays linear on one very long line that arrives in small pieces', () => {
+  const parser = new SseParser();
+  const start = performance.now();
+  parser.push('data: ');
+  for (let i = 0; i < 20_000; i++) parser.push('0123456789');
+  const [event] = parser.push('\n\n');
+  assert.equal(event?.data.length, 200_000);
+  assert.ok(performance.now() - start < 3000);
+});
