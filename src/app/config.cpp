@@ -277,7 +277,7 @@ private:
     Config config_;
 };
 
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
     std::string result = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') {
@@ -288,10 +288,10 @@ std::string quoted(std::string_view text) {
     return result + "\"";
 }
 
-std::string quoted_list(const std::vector<std::string>& list) {
+std::string toml_list(const std::vector<std::string>& list) {
     std::string result = "[";
     for (const std::string& entry : list) {
-        result += (result.size() > 1 ? ", " : "") + quoted(entry);
+        result += (result.size() > 1 ? ", " : "") + toml_string(entry);
     }
     return result + "]";
 }
@@ -308,22 +308,22 @@ std::string describe(const Config& config) {
         const auto origin = config.origins.find(name);
         out << name << " = " << value << "  # " << (origin == config.origins.end() ? "default" : origin->second) << "\n";
     };
-    line("data_dir", quoted(config.data_dir));
-    line("listen", quoted(config.listen));
+    line("data_dir", toml_string(config.data_dir));
+    line("listen", toml_string(config.listen));
     line("insecure_listen", config.insecure_listen ? "true" : "false");
-    line("allowed_hosts", quoted_list(config.allowed_hosts));
-    line("log_level", quoted(config.log_level));
+    line("allowed_hosts", toml_list(config.allowed_hosts));
+    line("log_level", toml_string(config.log_level));
     line("shards", std::to_string(config.shards));
     line("drain_seconds", std::to_string(config.drain_seconds));
     line("memory_mib", std::to_string(config.memory_mib));
     for (const llm::Upstream& upstream : config.upstreams) {
         const auto origin = config.origins.find("upstream." + upstream.name);
         out << "\n[[upstream]]  # " << (origin == config.origins.end() ? "default" : origin->second) << "\n"
-            << "name = " << quoted(upstream.name) << "\n"
-            << "base_url = " << quoted(upstream.base_url) << "\n"
+            << "name = " << toml_string(upstream.name) << "\n"
+            << "base_url = " << toml_string(upstream.base_url) << "\n"
             << "# api_key: " << (upstream.api_key.empty() ? "none" : "set, not shown") << "\n"
-            << "models = " << quoted_list(upstream.models) << "\n"
-            << "max_tokens_field = " << quoted(upstream.max_tokens_field) << "\n"
+            << "models = " << toml_list(upstream.models) << "\n"
+            << "max_tokens_field = " << toml_string(upstream.max_tokens_field) << "\n"
             << "context_tokens = " << upstream.context_tokens << "\n";
     }
     if (config.upstreams.empty()) {

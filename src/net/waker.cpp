@@ -10,12 +10,17 @@ Task<void> Waker::wait() {
     }
     auto initiate = [this]<class Handler>(Handler handler) {
         CONFAB_ASSERT(!waiter_);
-        auto slot = asio::get_associated_cancellation_slot(handler);
-        if (slot.is_connected()) {
-            slot.assign([this](asio::cancellation_type) { notify(); });
+        slot_ = asio::get_associated_cancellation_slot(handler);
+        if (slot_.is_connected()) {
+            // Works once: a second cancellation may come before the coroutine has resumed, and this Waker be gone by then.
+            slot_.assign([self = this](asio::cancellation_type) mutable {
+                if (Waker* waker = std::exchange(self, nullptr)) {
+                    waker->resume();
+                }
+            });
         }
-        waiter_ = [handler = std::move(handler), slot]() mutable {
-            slot.clear();  // this Waker may be gone by the time somebody cancels
+        waiter_ = [handler = std::move(handler), slot = slot_]() mutable {
+            slot.clear();
             std::move(handler)();
         };
     };

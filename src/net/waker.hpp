@@ -5,6 +5,8 @@
 // from the event loop, never inside notify().
 #pragma once
 
+#include <boost/asio/cancellation_signal.hpp>
+
 #include <functional>
 #include <utility>
 
@@ -28,13 +30,19 @@ public:
             pending_ = true;
             return;
         }
-        auto resume = std::exchange(waiter_, nullptr);
-        asio::post(executor_, std::move(resume));
+        slot_.clear();  // this Waker may be gone by the time somebody cancels
+        resume();
     }
 
 private:
+    void resume() {
+        auto waiter = std::exchange(waiter_, nullptr);
+        asio::post(executor_, std::move(waiter));
+    }
+
     Executor executor_;
     std::move_only_function<void()> waiter_;
+    asio::cancellation_slot slot_;  // of the waiter, connected while it waits and can be cancelled
     bool pending_ = false;
 };
 

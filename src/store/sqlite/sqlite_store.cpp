@@ -18,6 +18,14 @@ constexpr std::chrono::seconds kReadTime{2};    // a longer snapshot would keep 
 // Of the page caches of all connections together; SQLite then gives back pages instead of taking more.
 constexpr std::int64_t kHeapBytes = 64 * 1024 * 1024;
 
+// A new database can be read by its owner only; SQLite gives the log the same mode. Failing is left for SQLite to report.
+void make_private_file(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor >= 0) {
+        ::close(descriptor);
+    }
+}
+
 }  // namespace
 
 Result<SqliteStore::FileLock> SqliteStore::FileLock::take(const std::string& path) {
@@ -41,6 +49,7 @@ SqliteStore::FileLock::~FileLock() {
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteOptions options) {
     sqlite3_soft_heap_limit64(kHeapBytes);
     TRY(FileLock lock, FileLock::take(options.path + ".lock"));
+    make_private_file(options.path);
     TRY(auto writer, sqlite::Connection::open(options.path, sqlite::Access::read_write, options.counters));
     TRY_VOID(sqlite::migrate(*writer, sqlite::embedded_migrations()));
     TRY(const RunNo newest_run, sqlite::find_newest_run(*writer));

@@ -33,7 +33,9 @@ Task<Result<std::int64_t>> SqliteStore::count_users() {
 }
 
 Task<Status> SqliteStore::set_password(UserNo user, std::string password_hash, std::optional<SessionId> keep) {
-    auto work = [user, password_hash = std::move(password_hash), keep](Connection& db) { return sqlite::set_password(db, user, password_hash, keep); };
+    auto work = [user, password_hash = std::move(password_hash), keep](Connection& db) {
+        return sqlite::set_password(db, user, password_hash, keep);
+    };
     return write(std::move(work));
 }
 

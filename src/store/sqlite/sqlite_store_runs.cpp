@@ -32,8 +32,11 @@ Task<Status> SqliteStore::delete_run(UserNo user, ResponseId id) {
     return write(std::move(work));
 }
 
-Task<Result<std::vector<Item>>> SqliteStore::list_prompt_items(ConversationNo conversation, BranchNo branch, Position position, Position head) {
-    auto work = [conversation, branch, position, head](Connection& db) { return sqlite::list_prompt_items(db, conversation, branch, position, head); };
+Task<Result<std::vector<Item>>> SqliteStore::list_prompt_items(ConversationNo conversation, BranchNo branch, Position position,
+                                                               Position head) {
+    auto work = [conversation, branch, position, head](Connection& db) {
+        return sqlite::list_prompt_items(db, conversation, branch, position, head);
+    };
     return read(std::move(work));
 }
 
@@ -69,7 +72,7 @@ Task<Status> SqliteStore::ping() {
     if (!written) {
         co_return written;
     }
-    auto look = [](Connection& db) { return db.run("SELECT 1"); };
+    auto look = [](Connection& db) { return db.run("SELECT version FROM schema_migrations LIMIT 1"); };
     co_return co_await read(std::move(look));
 }
 

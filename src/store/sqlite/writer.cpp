@@ -24,6 +24,10 @@ bool is_io_error(int code) {
     return (code & 0xFF) == SQLITE_IOERR;
 }
 
+bool is_sync_error(int code) {
+    return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC;
+}
+
 [[noreturn]] void end_process(const char* step, int code) {
     spdlog::critical("storage lost step={} sqlite_code={} reason=\"the last commit may or may not be on disk; a restart reads it again\"",
                      step, code);
@@ -75,6 +79,9 @@ void Writer::commit(Group& group) {
     counters_.writer_queue_depth.add(-static_cast<std::int64_t>(group.size()));
     counters_.operations.add(group.size());
     const Status outcome = apply_all(group);
+    if (is_sync_error(db_->last_failure())) {
+        end_process("sync", db_->last_failure());  // the log's header is synced before a commit already
+    }
     if (outcome) {
         counters_.commits.add();
     } else if (db_->in_transaction()) {

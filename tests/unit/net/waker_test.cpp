@@ -120,6 +120,22 @@ TEST(Waker, may_die_after_it_notified_though_its_waiter_is_cancelled_then) {
     loop.run(test(), 5s);
 }
 
+TEST(Waker, may_die_after_a_cancellation_though_another_one_follows) {
+    Loop loop;
+    TaskGroup group(loop.executor(), "test");
+    auto waker = std::make_unique<Waker>(loop.executor());
+    int woken = 0;
+    auto test = [&]() -> Task<void> {
+        group.spawn(wait_and_count(*waker, 1, woken));
+        co_await sleep_for(1ms);
+        group.cancel();
+        waker.reset();
+        group.cancel();
+        co_await group.join();
+    };
+    loop.run(test(), 5s);
+}
+
 TEST(WakerDeathTest, must_not_die_while_somebody_waits) {
     EXPECT_DEATH(
         {

@@ -62,6 +62,13 @@ TEST_F(SqliteStoreTest, IsOpenedByOneProcessAtATime) {
     reopen();
 }
 
+TEST_F(SqliteStoreTest, ItsFilesAreItsOwnersOnly) {
+    for (const char* suffix : {"", "-wal", "-shm", ".lock"}) {
+        const auto mode = std::filesystem::status(path() + suffix).permissions();
+        EXPECT_EQ(mode, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write) << suffix;
+    }
+}
+
 TEST_F(SqliteStoreTest, TellsWhyItCannotOpen) {
     EXPECT_FALSE(SqliteStore::open({directory_.file("missing/confab.db"), 2, counters_}));
 }

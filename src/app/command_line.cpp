@@ -1,0 +1,229 @@
+#include "app/command_line.hpp"
+
+#include <fmt/format.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+
+#include "app/server.hpp"
+#include "auth/tokens.hpp"
+#include "base/log.hpp"
+
+namespace confab::app {
+
+namespace {
+
+using base::Result;
+
+constexpr const char* kVersion = CONFAB_VERSION;
+constexpr int kMisused = 2;
+
+int complain(const base::Error& error) {
+    fmt::print(stderr, "confab: {}\n", error.message);
+    return 1;
+}
+
+// ---- confab serve, confab config ----
+
+int serve(const Flags& flags) {
+    auto config = load_config(flags);
+    if (!config) {
+        return complain(config.error());
+    }
+    base::init_log(config->log_level);
+    auto server = Server::build(std::move(*config), kVersion);
+    if (!server) {
+        return complain(server.error());
+    }
+    return (*server)->run();
+}
+
+int show_config(const Flags& flags) {
+    const auto config = load_config(flags);
+    if (!config) {
+        return complain(config.error());
+    }
+    fmt::print("{}", describe(*config));
+    return 0;
+}
+
+// ---- confab user, confab key ----
+
+// Without a server: this process opens the store itself.
+Result<std::string> execute_alone(const Config& config, AdminCommand command) {
+    meter::StoreCounters counters;
+    store::SqliteOptions options{.path = database_path(config.data_dir), .readers = 1, .counters = counters};
+    TRY(const auto store, store::SqliteStore::open(std::move(options)));
+    auth::PasswordPool passwords;
+    net::asio::io_context context{1};
+    auth::Accounts accounts(*store, passwords, context.get_executor());
+    Result<std::string> outcome = std::string();
+    net::asio::co_spawn(
+        context,
+        execute(accounts, std::move(command)),
+        [&outcome](std::exception_ptr failure, Result<std::string> result) {
+            if (failure) {
+                std::rethrow_exception(failure);
+            }
+            outcome = std::move(result);
+        }
+    );
+    context.run();
+    return outcome;
+}
+
+int administer(const Flags& flags, AdminCommand command) {
+    const auto config = load_config(flags);
+    if (!config) {
+        return complain(config.error());
+    }
+    base::init_log("warn");
+    auth::init_crypto();
+    if (const auto ready = prepare_data_dir(config->data_dir); !ready) {
+        return complain(ready.error());
+    }
+    auto outcome = execute_alone(*config, command);
+    if (!outcome && outcome.error().errc == base::Errc::unavailable) {
+        outcome = ask_server(config->data_dir, command);  // the store is open elsewhere: by the server, as a rule
+    }
+    if (!outcome) {
+        return complain(outcome.error());
+    }
+    fmt::print("{}", *outcome);
+    return 0;
+}
+
+// One line from standard input; on a terminal it is asked for, without echo.
+std::string read_password() {
+    termios before{};
+    const bool terminal = ::isatty(STDIN_FILENO) != 0 && ::tcgetattr(STDIN_FILENO, &before) == 0;
+    if (terminal) {
+        fmt::print(stderr, "Password: ");
+        termios silent = before;
+        silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    }
+    std::string line;
+    std::getline(std::cin, line);
+    if (terminal) {
+        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fmt::print(stderr, "\n");
+    }
+    if (line.ends_with('\r')) {
+        line.pop_back();
+    }
+    return line;
+}
+
+// ---- the grammar ----
+
+void add_common_options(CLI::App& command, Flags& flags) {
+    command.add_option("--data-dir", flags.data_dir, "where conversations and accounts are kept (CONFAB_DATA_DIR)")->type_name("DIR");
+    command.add_option("--config", flags.config_path, "configuration file, TOML (CONFAB_CONFIG)")->type_name("FILE");
+}
+
+void add_server_options(CLI::App& command, Flags& flags) {
+    add_common_options(command, flags);
+    command.add_option("--listen", flags.listen, "address and port, default 127.0.0.1:8420; port 0 picks a free one (CONFAB_LISTEN)")->type_name("HOST:PORT");
+    command.add_option("--upstream-url", flags.upstream_url, "base URL of an OpenAI-compatible model server; its key comes from OPENAI_API_KEY")->type_name("URL");
+    command.add_option("--allowed-host", flags.allowed_hosts, "host name under which the server is reached, besides IP addresses (CONFAB_ALLOWED_HOSTS)")->type_name("NAME");
+    command.add_option("--drain-seconds", flags.drain_seconds, "how long running answers may go on after SIGTERM, default 10")->type_name("N");
+    command.add_option("--shards", flags.shards, "threads that serve, default one per core (CONFAB_SHARDS)")->type_name("N");
+    command.add_option("--memory-mib", flags.memory_mib, "memory to stay within, default the container's limit (CONFAB_MEMORY_MIB)")->type_name("N");
+    command.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off (CONFAB_LOG_LEVEL)")->type_name("LEVEL");
+    command.add_flag("--insecure-listen{true}", flags.insecure_listen, "allow plain HTTP beyond this machine (CONFAB_INSECURE_LISTEN)");
+}
+
+class CommandLine {
+public:
+    CommandLine() {
+        app_.set_version_flag("--version", std::string("confab ") + kVersion);
+        app_.require_subcommand(1);
+        app_.footer(
+            "Examples:\n"
+            "  confab serve                                      start on http://127.0.0.1:8420\n"
+            "  OLLAMA_BASE_URL=http://127.0.0.1:11434 confab serve\n"
+            "  confab user add ada@example.com --role admin --password-stdin\n"
+            "  confab key add --user ada@example.com --name laptop"
+        );
+        add_serve();
+        add_user_commands();
+        add_key_commands();
+    }
+
+    int run(int argc, char** argv) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::ParseError& e) {
+            return app_.exit(e) == 0 ? 0 : kMisused;
+        }
+        return action_ ? action_() : kMisused;
+    }
+
+private:
+    void add_serve() {
+        auto& serve_command = *app_.add_subcommand("serve", "Start the server");
+        add_server_options(serve_command, flags_);
+        serve_command.callback([this] { action_ = [this] { return serve(flags_); }; });
+        auto& config_command = *app_.add_subcommand("config", "Show the effective configuration and where each value comes from");
+        add_server_options(config_command, flags_);
+        config_command.callback([this] { action_ = [this] { return show_config(flags_); }; });
+    }
+
+    CLI::App& add_admin_command(CLI::App& parent, const std::string& group, const std::string& name, const std::string& description) {
+        auto& command = *parent.add_subcommand(name, description);
+        add_common_options(command, flags_);
+        command.callback([this, full = group + " " + name] {
+            command_.name = full;
+            action_ = [this] {
+                if (needs_password_) {
+                    command_.password = read_password();
+                }
+                return administer(flags_, command_);
+            };
+        });
+        return command;
+    }
+
+    void add_user_commands() {
+        auto& user = *app_.add_subcommand("user", "Manage accounts; works whether the server runs or not");
+        user.require_subcommand(1);
+        auto& add = add_admin_command(user, "user", "add", "Add an account");
+        add.add_option("email", command_.email, "e-mail address")->required();
+        add.add_option("--role", command_.role, "admin or member")->check(CLI::IsMember({"admin", "member"}))->capture_default_str();
+        add.add_flag("--password-stdin", needs_password_, "read the password from standard input")->required();
+        add_admin_command(user, "user", "list", "List all accounts");
+        auto& passwd = add_admin_command(user, "user", "passwd", "Set a new password and end the account's sessions");
+        passwd.add_option("email", command_.email, "e-mail address")->required();
+        passwd.add_flag("--password-stdin", needs_password_, "read the password from standard input")->required();
+    }
+
+    void add_key_commands() {
+        auto& key = *app_.add_subcommand("key", "Manage API keys; works whether the server runs or not");
+        key.require_subcommand(1);
+        auto& add = add_admin_command(key, "key", "add", "Create an API key and print it, once, alone on standard output");
+        add.add_option("--user", command_.email, "e-mail address of its owner")->required();
+        add.add_option("--name", command_.label, "a name to recognise it by")->required();
+        auto& list = add_admin_command(key, "key", "list", "List API keys, never their secret part");
+        list.add_option("--user", command_.email, "only this account's");
+        auto& revoke = add_admin_command(key, "key", "revoke", "Revoke an API key at once");
+        revoke.add_option("key", command_.key, "its id, or the key itself")->required();
+    }
+
+    CLI::App app_{"Confab: a small, self-hosted LLM chat server for many people", "confab"};
+    Flags flags_;
+    AdminCommand command_;
+    bool needs_password_ = false;
+    std::function<int()> action_;
+};
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+    return CommandLine().run(argc, argv);
+}
+
+}  // namespace confab::app

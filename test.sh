@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds everything and runs every test. A part of them: ./test.sh unit|api|fault|e2e|ui
+set -euo pipefail
+cd "$(dirname "$0")"
+
+part="${1:-all}"
+tools/install_dependencies.sh test
+
+echo "== build (address and undefined-behaviour sanitizers)"
+cmake --preset asan >/dev/null
+cmake --build --preset asan
+export CONFAB_BIN="$PWD/build/asan/confab"
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+
+if [ "$part" = all ] || [ "$part" = unit ]; then
+    echo "== unit and golden tests"
+    ctest --preset asan -j 2
+fi
+if [ "$part" = all ] || [ "$part" = ui ]; then
+    echo "== the page: types, unit tests, size"
+    (cd ui && npm run --silent check && npm test --silent && npm run --silent size)
+fi
+for suite in api fault e2e; do
+    if [ "$part" = all ] || [ "$part" = "$suite" ]; then
+        echo "== $suite tests"
+        tests/run_node_tests.sh "$suite"
+    fi
+done
+echo "All tests passed."
