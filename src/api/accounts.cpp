@@ -134,15 +134,15 @@ Task<Result<Reply>> end_session(Context& context, Exchange& exchange) {
 
 }  // namespace
 
-void add_account_routes(web::Router& router, Context& context) {
-    add_route(router, context, "GET", "/api/status", Access::open, get_status);
-    add_route(router, context, "POST", "/api/auth/setup", Access::open, set_up);
-    add_route(router, context, "POST", "/api/auth/login", Access::open, sign_in);
-    add_route(router, context, "POST", "/api/auth/logout", Access::cookie_user, sign_out);
-    add_route(router, context, "GET", "/api/auth/me", Access::cookie_user, get_me);
-    add_route(router, context, "POST", "/api/auth/password", Access::cookie_user, change_password);
-    add_route(router, context, "GET", "/api/auth/sessions", Access::cookie_user, list_sessions);
-    add_route(router, context, "DELETE", "/api/auth/sessions/{id}", Access::cookie_user, end_session);
+void add_account_routes(Routes& routes) {
+    routes.add("GET", "/api/status", Access::open, get_status);
+    routes.add("POST", "/api/auth/setup", Access::open, set_up);
+    routes.add("POST", "/api/auth/login", Access::open, sign_in);
+    routes.add("POST", "/api/auth/logout", Access::cookie_user, sign_out);
+    routes.add("GET", "/api/auth/me", Access::cookie_user, get_me);
+    routes.add("POST", "/api/auth/password", Access::cookie_user, change_password);
+    routes.add("GET", "/api/auth/sessions", Access::cookie_user, list_sessions);
+    routes.add("DELETE", "/api/auth/sessions/{id}", Access::cookie_user, end_session);
 }
 
 }  // namespace confab::api

@@ -108,8 +108,8 @@ Task<Result<Reply>> create_chat_completion(Context& context, Exchange& exchange)
 
 }  // namespace
 
-void add_chat_completion_routes(web::Router& router, Context& context) {
-    add_route(router, context, "POST", "/v1/chat/completions", Access::user, create_chat_completion, web::kBodyBytesMax);
+void add_chat_completion_routes(Routes& routes) {
+    routes.add("POST", "/v1/chat/completions", Access::user, create_chat_completion, web::kBodyBytesMax);
 }
 
 }  // namespace confab::api

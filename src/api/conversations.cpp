@@ -95,15 +95,15 @@ Task<Result<Reply>> delete_conversation(Context& context, Exchange& exchange) {
 
 }  // namespace
 
-void add_conversation_routes(web::Router& router, Context& context) {
+void add_conversation_routes(Routes& routes) {
     for (const std::string root : {"/v1/conversations", "/api/conversations"}) {
-        add_route(router, context, "GET", root, Access::user, list_conversations);
-        add_route(router, context, "GET", root + "/{id}", Access::user, get_conversation);
-        add_route(router, context, "DELETE", root + "/{id}", Access::user, delete_conversation);
+        routes.add("GET", root, Access::user, list_conversations);
+        routes.add("GET", root + "/{id}", Access::user, get_conversation);
+        routes.add("DELETE", root + "/{id}", Access::user, delete_conversation);
     }
-    add_route(router, context, "POST", "/v1/conversations", Access::user, create_conversation, web::kBodyBytesMax);
-    add_route(router, context, "POST", "/v1/conversations/{id}", Access::user, update_metadata);
-    add_route(router, context, "PATCH", "/api/conversations/{id}", Access::user, patch_conversation, 2 * kInstructionsBytesMax);
+    routes.add("POST", "/v1/conversations", Access::user, create_conversation, web::kBodyBytesMax);
+    routes.add("POST", "/v1/conversations/{id}", Access::user, update_metadata);
+    routes.add("PATCH", "/api/conversations/{id}", Access::user, patch_conversation, 2 * kInstructionsBytesMax);
 }
 
 }  // namespace confab::api

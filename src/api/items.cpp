@@ -59,12 +59,12 @@ Task<Result<Reply>> delete_item(Context& context, Exchange& exchange) {
 
 }  // namespace
 
-void add_item_routes(web::Router& router, Context& context) {
+void add_item_routes(Routes& routes) {
     const std::string root = "/v1/conversations/{id}/items";
-    add_route(router, context, "GET", root, Access::user, list_items);
-    add_route(router, context, "POST", root, Access::user, add_items, web::kBodyBytesMax);
-    add_route(router, context, "GET", root + "/{item}", Access::user, get_item);
-    add_route(router, context, "DELETE", root + "/{item}", Access::user, delete_item);
+    routes.add("GET", root, Access::user, list_items);
+    routes.add("POST", root, Access::user, add_items, web::kBodyBytesMax);
+    routes.add("GET", root + "/{item}", Access::user, get_item);
+    routes.add("DELETE", root + "/{item}", Access::user, delete_item);
 }
 
 }  // namespace confab::api

@@ -68,10 +68,10 @@ Task<Result<Reply>> revoke_key(Context& context, Exchange& exchange) {
 }  // namespace
 
 // A stolen key must not be able to make itself a successor: keys are managed with the cookie.
-void add_key_routes(web::Router& router, Context& context) {
-    add_route(router, context, "GET", "/api/keys", Access::cookie_user, list_keys);
-    add_route(router, context, "POST", "/api/keys", Access::cookie_user, create_key);
-    add_route(router, context, "DELETE", "/api/keys/{id}", Access::cookie_user, revoke_key);
+void add_key_routes(Routes& routes) {
+    routes.add("GET", "/api/keys", Access::cookie_user, list_keys);
+    routes.add("POST", "/api/keys", Access::cookie_user, create_key);
+    routes.add("DELETE", "/api/keys/{id}", Access::cookie_user, revoke_key);
 }
 
 }  // namespace confab::api

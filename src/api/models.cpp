@@ -84,9 +84,9 @@ Task<Result<Reply>> get_model(Context& context, Exchange& exchange) {
 
 }  // namespace
 
-void add_model_routes(web::Router& router, Context& context) {
-    add_route(router, context, "GET", "/v1/models", Access::user, list_models);
-    add_route(router, context, "GET", "/v1/models/{name...}", Access::user, get_model);
+void add_model_routes(Routes& routes) {
+    routes.add("GET", "/v1/models", Access::user, list_models);
+    routes.add("GET", "/v1/models/{name...}", Access::user, get_model);
 }
 
 }  // namespace confab::api

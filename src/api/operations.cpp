@@ -32,10 +32,10 @@ Task<Result<Reply>> get_metrics(Context& context, Exchange& exchange) {
 
 }  // namespace
 
-void add_operation_routes(web::Router& router, Context& context) {
-    add_route(router, context, "GET", "/healthz", Access::open, get_health);
-    add_route(router, context, "GET", "/readyz", Access::open, get_readiness);
-    add_route(router, context, "GET", "/metrics", Access::open, get_metrics);
+void add_operation_routes(Routes& routes) {
+    routes.add("GET", "/healthz", Access::open, get_health);
+    routes.add("GET", "/readyz", Access::open, get_readiness);
+    routes.add("GET", "/metrics", Access::open, get_metrics);
 }
 
 }  // namespace confab::api

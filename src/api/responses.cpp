@@ -135,12 +135,12 @@ Task<Result<Reply>> list_input_items(Context& context, Exchange& exchange) {
 
 }  // namespace
 
-void add_response_routes(web::Router& router, Context& context) {
-    add_route(router, context, "POST", "/v1/responses", Access::user, create_response, web::kBodyBytesMax);
-    add_route(router, context, "GET", "/v1/responses/{id}", Access::user, get_response);
-    add_route(router, context, "DELETE", "/v1/responses/{id}", Access::user, delete_response);
-    add_route(router, context, "POST", "/v1/responses/{id}/cancel", Access::user, cancel_response);
-    add_route(router, context, "GET", "/v1/responses/{id}/input_items", Access::user, list_input_items);
+void add_response_routes(Routes& routes) {
+    routes.add("POST", "/v1/responses", Access::user, create_response, web::kBodyBytesMax);
+    routes.add("GET", "/v1/responses/{id}", Access::user, get_response);
+    routes.add("DELETE", "/v1/responses/{id}", Access::user, delete_response);
+    routes.add("POST", "/v1/responses/{id}/cancel", Access::user, cancel_response);
+    routes.add("GET", "/v1/responses/{id}/input_items", Access::user, list_input_items);
 }
 
 }  // namespace confab::api

@@ -5,48 +5,57 @@
 
 namespace confab::api {
 
-void add_account_routes(web::Router& router, Context& context);
-void add_key_routes(web::Router& router, Context& context);
-void add_model_routes(web::Router& router, Context& context);
-void add_upstream_routes(web::Router& router, Context& context);
-void add_conversation_routes(web::Router& router, Context& context);
-void add_item_routes(web::Router& router, Context& context);
-void add_response_routes(web::Router& router, Context& context);
-void add_chat_completion_routes(web::Router& router, Context& context);
-void add_operation_routes(web::Router& router, Context& context);
+using HandlerFunction = Task<Result<Reply>> (*)(Context&, Exchange&);
+
+// The table being filled.
+class Routes {
+public:
+    Routes(web::Router& router, Context& context) : router_(router), context_(context) {}
+
+    void add(
+        std::string method,
+        std::string pattern,
+        web::Access access,
+        HandlerFunction function,
+        std::uint64_t body_bytes_max = web::kSmallBodyBytesMax
+    ) {
+        web::Route route;
+        route.method = std::move(method);
+        route.pattern = std::move(pattern);
+        route.access = access;
+        route.body_bytes_max = body_bytes_max;
+        route.handler = [&context = context_, function](Exchange& exchange) { return function(context, exchange); };
+        router_.add(std::move(route));
+    }
+
+private:
+    web::Router& router_;
+    Context& context_;
+};
+
+void add_account_routes(Routes& routes);
+void add_key_routes(Routes& routes);
+void add_model_routes(Routes& routes);
+void add_upstream_routes(Routes& routes);
+void add_conversation_routes(Routes& routes);
+void add_item_routes(Routes& routes);
+void add_response_routes(Routes& routes);
+void add_chat_completion_routes(Routes& routes);
+void add_operation_routes(Routes& routes);
 void add_page_routes(web::Router& router);
 
 inline void add_all_routes(web::Router& router, Context& context) {
-    add_account_routes(router, context);
-    add_key_routes(router, context);
-    add_model_routes(router, context);
-    add_upstream_routes(router, context);
-    add_conversation_routes(router, context);
-    add_item_routes(router, context);
-    add_response_routes(router, context);
-    add_chat_completion_routes(router, context);
-    add_operation_routes(router, context);
+    Routes routes(router, context);
+    add_account_routes(routes);
+    add_key_routes(routes);
+    add_model_routes(routes);
+    add_upstream_routes(routes);
+    add_conversation_routes(routes);
+    add_item_routes(routes);
+    add_response_routes(routes);
+    add_chat_completion_routes(routes);
+    add_operation_routes(routes);
     add_page_routes(router);
-}
-
-using HandlerFunction = Task<Result<Reply>> (*)(Context&, Exchange&);
-
-inline void add_route(
-    web::Router& router,
-    Context& context,
-    std::string method,
-    std::string pattern,
-    web::Access access,
-    HandlerFunction function,
-    std::uint64_t body_bytes_max = web::kSmallBodyBytesMax
-) {
-    web::Route route;
-    route.method = std::move(method);
-    route.pattern = std::move(pattern);
-    route.access = access;
-    route.body_bytes_max = body_bytes_max;
-    route.handler = [&context, function](Exchange& exchange) { return function(context, exchange); };
-    router.add(std::move(route));
 }
 
 }  // namespace confab::api

@@ -108,11 +108,11 @@ Task<Result<Reply>> discover(Context& context, Exchange& /*exchange*/) {
 
 }  // namespace
 
-void add_upstream_routes(web::Router& router, Context& context) {
-    add_route(router, context, "GET", "/api/upstreams", Access::admin, list_upstreams);
-    add_route(router, context, "POST", "/api/upstreams", Access::admin, add_upstream);
-    add_route(router, context, "DELETE", "/api/upstreams/{name}", Access::admin, remove_upstream);
-    add_route(router, context, "POST", "/api/upstreams/discover", Access::admin, discover);
+void add_upstream_routes(Routes& routes) {
+    routes.add("GET", "/api/upstreams", Access::admin, list_upstreams);
+    routes.add("POST", "/api/upstreams", Access::admin, add_upstream);
+    routes.add("DELETE", "/api/upstreams/{name}", Access::admin, remove_upstream);
+    routes.add("POST", "/api/upstreams/discover", Access::admin, discover);
 }
 
 }  // namespace confab::api

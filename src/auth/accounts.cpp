@@ -145,8 +145,11 @@ Task<Result<SignedIn>> Accounts::sign_in(std::string email, std::string password
     if (!found && found.error().errc != Errc::not_found) {
         co_return std::unexpected(found.error());
     }
-    const bool plausible = password.size() <= kPasswordBytesMax;
-    CO_TRY(const bool fits, co_await passwords_.verify(plausible ? std::move(password) : std::string(), found ? found->password_hash : std::string()));
+    if (password.size() > kPasswordBytesMax) {
+        password.clear();  // cannot be right, but is checked all the same: every refusal takes as long
+    }
+    std::string hash = found ? found->password_hash : std::string();
+    CO_TRY(const bool fits, co_await passwords_.verify(std::move(password), std::move(hash)));
     CO_TRY_VOID(co_await net::run_on(home_, throttle_note("account " + account, "address " + remote, fits)));
     if (!fits) {
         co_return wrong_credentials();

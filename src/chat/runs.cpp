@@ -245,7 +245,11 @@ Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, st
     run->close(end_of(*run, outcome));
     const RunStatus status = run->end().status;
     if (run->origin().persistent) {
-        const auto committed = co_await commit(*run, outcome ? outcome->usage : std::nullopt, upstream_name);
+        std::optional<llm::Usage> usage;  // named first: g++ 12 evaluates both branches of a ?: beside a co_await
+        if (outcome) {
+            usage = outcome->usage;
+        }
+        const auto committed = co_await commit(*run, std::move(usage), upstream_name);
         if (!committed) {
             spdlog::error("run_not_saved id={} code={}", run->facts().id.str(), committed.error().code);
         }
@@ -257,7 +261,7 @@ Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, st
     live_.erase(run->facts().id);
 }
 
-Task<base::Status> RunService::commit(Run& run, const std::optional<llm::Usage>& usage, const std::string& upstream_name) {
+Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name) {
     base::Status committed;
     for (int tries = 0; tries < kCommitTries; ++tries) {
         co_await run.wait_until_saved();

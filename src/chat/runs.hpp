@@ -71,7 +71,7 @@ private:
     net::Task<void> drive(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun);
     net::Task<base::Result<llm::Outcome>> answer(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun, std::string& upstream_name);
     net::Task<void> finish(RunPtr run, base::Result<llm::Outcome> outcome, std::string upstream_name);
-    net::Task<base::Status> commit(Run& run, const std::optional<llm::Usage>& usage, const std::string& upstream_name);
+    net::Task<base::Status> commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name);
     store::ResponseId make_id() const;
     void tick(std::chrono::steady_clock::time_point now);
     net::Task<void> persist();

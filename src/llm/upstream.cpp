@@ -18,6 +18,7 @@ using net::Task;
 
 constexpr std::chrono::milliseconds kLookMax{5'000};
 constexpr std::chrono::milliseconds kDiscoverMax{800};
+constexpr std::chrono::seconds kFailedLookAgeMax{2};  // a server that was down is looked at again soon
 constexpr std::uint64_t kModelListBytesMax = 8ULL * 1024 * 1024;
 constexpr std::size_t kModelsMax = 5'000;
 
@@ -231,7 +232,9 @@ Task<CatalogPtr> Upstreams::fresh(std::chrono::seconds age_max) {
 Task<void> Upstreams::refresh_at_home(std::chrono::seconds age_max) {
     const CatalogPtr before = snapshot();
     const auto age = std::chrono::steady_clock::now() - before->refreshed_at;
-    if (before->is_demo() || (before->refreshed && age < age_max)) {
+    const bool all_well = std::ranges::all_of(before->upstreams, &UpstreamState::ok);
+    const auto enough = all_well ? age_max : std::min<std::chrono::seconds>(age_max, kFailedLookAgeMax);
+    if (before->is_demo() || (before->refreshed && age < enough)) {
         co_return;
     }
     // The look itself belongs to nobody who waits for it: a waiter may leave at any time.

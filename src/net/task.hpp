@@ -1,7 +1,7 @@
 // The coroutine type of Confab, bound to an io_context's own executor so that no call is type-erased.
 //
 // Rule for g++ 12: an expression that holds a co_await must not create a braced aggregate or a lambda with non-trivial captures
-// (they are destroyed twice, GCC bug 107288). Name the object first.
+// (they are destroyed twice, GCC bug 107288), nor hold a ?: with temporaries (both branches are evaluated). Name the object first.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -147,7 +147,12 @@ Task<Session::Next> Session::serve_one() {
             reply = handled ? std::move(*handled) : error_reply(handled.error());
             request_.keep_alive = keep_alive && !environment_.draining.load(std::memory_order_relaxed);
             count(reply);
-            const bool sent = reply.streamer ? co_await send_stream(reply) : co_await send(reply);
+            bool sent = false;
+            if (reply.streamer) {
+                sent = co_await send_stream(reply);
+            } else {
+                sent = co_await send(reply);
+            }
             request_.body = std::string();
             request_.lease.release();
             co_return sent && request_.keep_alive ? Next::next_request : Next::close;

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { BadRequestError } from 'openai';
 import { useConfab } from '../support/confab.mjs';
-import { allFrames, assertEnvelope, caller, frames, open } from '../support/http.mjs';
+import { allFrames, assertEnvelope, caller, frames, open, streamedEvents } from '../support/http.mjs';
 import { checkEvents, collect, outputText, poll } from '../support/events.mjs';
 import { wordsText } from '../support/model_scripts.mjs';
 
@@ -48,7 +48,7 @@ describe('a background response', () => {
   });
 
   it('fails in the open when the model is unknown', async () => {
-    const { terminal, response, types } = checkEvents(await collect(await create({ model: 'script-error-404', input: 'x', stream: true })));
+    const { terminal, response, types } = checkEvents(await streamedEvents(fixture.confab, fixture.confab.key, { model: 'script-error-404', input: 'x', background: true }));
     assert.equal(terminal.type, 'response.failed');
     assert.ok(!types.includes('response.output_item.added'), 'no output item before the first token');
     assert.match(response.error.message, /does not exist/);
@@ -67,8 +67,13 @@ describe('resuming', () => {
       const rest = await allFrames(await streamRaw('GET', `/v1/responses/${id}?stream=true&starting_after=${after}`));
       assert.deepEqual(rest.map((frame) => frame.text), texts.slice(after + 1), `starting_after=${after}`);
     }
-    const beyond = await allFrames(await streamRaw('GET', `/v1/responses/${id}?stream=true&starting_after=${texts.length - 2}`));
-    assert.deepEqual(beyond.map((frame) => frame.text), ['data: [DONE]'], 'after the last event only the end is left');
+  });
+
+  it('after the last event brings only the end', async () => {
+    const first = await allFrames(await streamRaw('POST', '/v1/responses', { model: 'script-words-n3', input: 'x', background: true, stream: true }));
+    const last = first.at(-2).event;
+    const beyond = await allFrames(await streamRaw('GET', `/v1/responses/${last.response.id}?stream=true&starting_after=${last.sequence_number}`));
+    assert.deepEqual(beyond.map((frame) => frame.text), ['data: [DONE]']);
   });
 
   it('joins a running answer at any event, without a gap or a double', async () => {

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { BadRequestError, NotFoundError } from 'openai';
 import { useConfab } from '../support/confab.mjs';
-import { caller, request } from '../support/http.mjs';
+import { caller, request, streamedEvents } from '../support/http.mjs';
 import { checkEvents, collect, itemText, poll } from '../support/events.mjs';
 import { countText, wordsText } from '../support/model_scripts.mjs';
 
@@ -193,7 +193,7 @@ describe('an answer in a conversation', () => {
 
   it('can be tried again after a failure, with the question kept', async () => {
     const { id } = await conversations().create();
-    const failed = checkEvents(await collect(await answer(id, { model: 'script-error-500', input: 'keep me', stream: true, background: true })));
+    const failed = checkEvents(await streamedEvents(fixture.confab, fixture.confab.key, { model: 'script-error-500', input: 'keep me', conversation: id, background: true }));
     assert.equal(failed.terminal.type, 'response.failed');
     assert.deepEqual(await texts(id), ['keep me']);
     const { last_response: last } = await conversations().retrieve(id);

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { Confab, kAdmin, useConfab } from '../support/confab.mjs';
-import { assertEnvelope, caller, open, request } from '../support/http.mjs';
+import { assertEnvelope, caller, open, request, sameOrigin, signIn, streamedEvents } from '../support/http.mjs';
 import { poll } from '../support/events.mjs';
 import { startModelServer } from '../support/model_server.mjs';
 
@@ -112,10 +112,14 @@ describe('the upstream key', () => {
     const { confab, model, client } = fixture;
     await client.chat.completions.create({ model: 'script-echo', messages: [{ role: 'user', content: 'x' }] });
     assert.equal(model.requests.at(-1).headers.authorization, `Bearer ${canary}`);
-    const api = caller(confab, { key: confab.key });
+    const api = caller(confab, { cookie: await signIn(confab, kAdmin), headers: sameOrigin(confab) });
     const seen = [];
-    for (const path of ['/v1/models', '/api/upstreams', '/metrics', '/api/status', '/api/keys']) seen.push((await api('GET', path)).text);
-    seen.push((await api('POST', '/v1/chat/completions', { json: { model: 'script-error-401', messages: [] } })).text);
+    for (const path of ['/v1/models', '/api/upstreams', '/metrics', '/api/status', '/api/keys']) {
+      const res = await api('GET', path);
+      assert.equal(res.status, 200, path);
+      seen.push(res.text);
+    }
+    seen.push((await api('POST', '/v1/chat/completions', { json: { model: 'script-error-401', messages: [{ role: 'user', content: 'x' }] } })).text);
     seen.push((await api('POST', '/v1/responses', { json: { model: 'script-error-401', input: 'x' } })).text);
     seen.push(await confab.command(['config']), confab.log);
     for (const text of seen) assert.ok(!text.includes(canary), `the key shows in ${text.slice(0, 200)}`);
@@ -129,7 +133,7 @@ describe('the upstream key', () => {
 
 describe('upstreams of the administrator', () => {
   it('are added and removed while the server runs', async () => {
-    const api = caller(fixture.confab, { key: fixture.confab.key });
+    const api = await administrator();
     const second = await startModelServer();
     try {
       const added = await api('POST', '/api/upstreams', { json: { name: 'second', base_url: second.baseURL, api_key: 'sk-second' } });
@@ -149,8 +153,12 @@ describe('upstreams of the administrator', () => {
     }
   });
 
+  async function administrator() {
+    return caller(fixture.confab, { cookie: await signIn(fixture.confab, kAdmin), headers: sameOrigin(fixture.confab) });
+  }
+
   it('are addresses of HTTP servers and nothing else', async () => {
-    const api = caller(fixture.confab, { key: fixture.confab.key });
+    const api = await administrator();
     for (const url of ['file:///etc/passwd', 'gopher://127.0.0.1/', 'ftp://127.0.0.1/', 'javascript:1', '', 'not a url', 'http://', 'http://a b/', 'http://x\r\nHost: y/']) {
       assertEnvelope(await api('POST', '/api/upstreams', { json: { name: 'bad', base_url: url } }), 400, { param: 'base_url' });
     }
@@ -180,16 +188,14 @@ describe('without an upstream', () => {
     try {
       const client = confab.client();
       const { id } = await client.conversations.create();
-      const stream = await client.responses.create({ model: 'script-echo', input: 'anyone?', conversation: id, background: true, stream: true });
-      let last;
-      for await (const event of stream) last = event;
+      const last = (await streamedEvents(confab, confab.key, { model: 'script-echo', input: 'anyone?', conversation: id, background: true })).at(-1);
       assert.equal(last.type, 'response.failed');
       assert.match(last.response.error.message, /reach|connect|refused/i);
       assert.equal((await client.conversations.items.list(id)).data.length, 1);
       const { upstreams: [row] } = (await request(confab, 'GET', '/v1/models', { key: confab.key })).json;
       assert.equal(row.ok, false);
       assert.ok(row.error);
-      const error = await client.chat.completions.create({ model: 'script-echo', messages: [] }).catch((thrown) => thrown);
+      const error = await client.chat.completions.create({ model: 'script-echo', messages: [{ role: 'user', content: 'x' }] }).catch((thrown) => thrown);
       assert.ok([502, 503, 504].includes(error.status), `${error}`);
     } finally {
       await confab.dispose();

@@ -74,7 +74,7 @@ describe('responses, whole', () => {
   it('ignores fields and headers it does not know', async () => {
     const extra = {
       input: 'fine', some_field_of_tomorrow: { a: [1] }, client_metadata: { x: 'y' }, include: ['reasoning.encrypted_content'],
-      tools: [{ type: 'namespace', name: 'later' }, { type: 'web_search' }], service_tier: 'auto', text: { verbosity: 'low' },
+      tools: [], service_tier: 'auto', text: { verbosity: 'low' },
     };
     const response = await create(extra, { headers: { 'x-tomorrow': '1', 'openai-beta': 'all=v9' }, query: { unknown: 'yes' } });
     assert.equal(response.output_text, 'fine');

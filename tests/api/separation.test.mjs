@@ -1,19 +1,21 @@
 // Promise 6: one user cannot see another. Every route with an object's id, for every kind of stranger; and what only an administrator may.
 
-import { before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { useConfab } from '../support/confab.mjs';
-import { assertEnvelope, caller, request } from '../support/http.mjs';
+import { kAdmin, useConfab } from '../support/confab.mjs';
+import { assertEnvelope, caller, request, sameOrigin, signIn } from '../support/http.mjs';
 
-const fixture = useConfab();
+const fixture = useConfab({ prepare });
 const kNoId = '00000000000000000000000000';
 let owner;
 let stranger;
 let anonymous;
 let own;
+let member;
 
-before(async () => {
-  const member = await fixture.confab.addMember('stranger@example.org');
+async function prepare(fixture) {
+  member = await fixture.confab.addMember('stranger@example.org');
+  member.cookie = await signIn(fixture.confab, member);
   owner = caller(fixture.confab, { key: fixture.confab.key });
   stranger = caller(fixture.confab, { key: member.key });
   anonymous = caller(fixture.confab, {});
@@ -22,7 +24,7 @@ before(async () => {
   const response = (await owner('POST', '/v1/responses', { json: { model: 'script-echo', input: 'private', conversation } })).json.id;
   const running = (await owner('POST', '/v1/responses', { json: { model: 'script-words-n2000-i20', input: 'x', background: true } })).json.id;
   own = { conversation, item, response, running };
-});
+}
 
 /** Every route that names an object, as a function of the ids. */
 const routes = [
@@ -86,7 +88,7 @@ describe('an object of another user', () => {
   it('is closed to nobody at all, and to a key that ended', async () => {
     const revoked = await fixture.confab.addKey('stranger@example.org', 'short-lived');
     const api = caller(fixture.confab, { key: revoked });
-    await revoke(revoked);
+    await revoke('short-lived');
     for (const [method, path, body] of routes) {
       for (const nobody of [anonymous, api]) assertEnvelope(await nobody(method, path(own), { json: body ? body(own) : undefined }), 401);
     }
@@ -102,18 +104,24 @@ describe('an object of another user', () => {
     assert.equal((await owner('POST', `/v1/responses/${own.running}/cancel`)).json.status, 'cancelled');
   });
 
-  async function revoke(key) {
-    const { data } = (await request(fixture.confab, 'GET', '/api/keys', { key })).json;
-    const { id } = data.find((row) => row.name === 'short-lived');
-    assert.equal((await request(fixture.confab, 'DELETE', `/api/keys/${id}`, { key })).status, 200);
+  async function revoke(name) {
+    const api = signedIn();
+    const { id } = (await api('GET', '/api/keys')).json.data.find((row) => row.name === name);
+    assert.equal((await api('DELETE', `/api/keys/${id}`)).status, 200);
   }
 });
+
+/** The stranger in a browser: what administrators do, and keys, take the cookie only. */
+function signedIn() {
+  return caller(fixture.confab, { cookie: member.cookie, headers: sameOrigin(fixture.confab) });
+}
 
 describe('a member', () => {
   it('has no say over the upstreams', async () => {
     const cases = [['GET', '/api/upstreams'], ['POST', '/api/upstreams', { name: 'x', base_url: 'http://127.0.0.1:1/v1' }],
       ['DELETE', '/api/upstreams/x'], ['POST', '/api/upstreams/discover', {}]];
     for (const [method, path, json] of cases) {
+      assertEnvelope(await signedIn()(method, path, { json }), 403);
       assertEnvelope(await stranger(method, path, { json }), 403);
       assertEnvelope(await anonymous(method, path, { json }), 401);
     }
@@ -126,8 +134,13 @@ describe('a member', () => {
   });
 
   it('cannot end the keys and sessions of others', async () => {
-    const { data } = (await owner('GET', '/api/keys')).json;
-    for (const { id } of data) assertEnvelope(await stranger('DELETE', `/api/keys/${id}`), 404);
+    const admin = caller(fixture.confab, { cookie: await signIn(fixture.confab, kAdmin), headers: sameOrigin(fixture.confab) });
+    for (const path of ['/api/keys', '/api/auth/sessions']) {
+      const { data } = (await admin('GET', path)).json;
+      assert.ok(data.length > 0);
+      for (const { id } of data) assertEnvelope(await signedIn()('DELETE', `${path}/${id}`), 404);
+    }
     assert.equal((await owner('GET', '/v1/models')).status, 200);
+    assert.equal((await admin('GET', '/api/auth/me')).status, 200);
   });
 });

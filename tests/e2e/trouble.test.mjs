@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { kAdmin, useConfab } from '../support/confab.mjs';
 import { startModelServer } from '../support/model_server.mjs';
 import { kNoBrowser, launch, step, Visitor, wordsIn } from '../support/browser.mjs';
-import { collect } from '../support/events.mjs';
+import { streamedEvents } from '../support/http.mjs';
 import { wordsText } from '../support/model_scripts.mjs';
 
 const kPayloads = [
@@ -116,7 +116,7 @@ describe('trouble', { skip: kNoBrowser }, () => {
     const { client } = fixture;
     const evil = '<img src=x onerror="window.pwned=1">';
     const { id } = await client.post('/conversations', { body: { title: evil } });
-    await collect(await client.responses.create({ model: evil, input: 'x', conversation: id, background: true, stream: true }));
+    await streamedEvents(fixture.confab, fixture.confab.key, { model: evil, input: 'x', conversation: id, background: true });
     await visitor.goto(`/c/${id}`);
     await visitor.$('error-card').waitFor();
     await visitor.$('conversation-item').filter({ hasText: 'onerror' }).first().waitFor();

@@ -3,10 +3,10 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { AuthenticationError } from 'openai';
-import { Confab } from '../support/confab.mjs';
+import { Confab, kAdmin } from '../support/confab.mjs';
 import { startModelServer } from '../support/model_server.mjs';
-import { request } from '../support/http.mjs';
-import { collect, itemText, outputText, poll } from '../support/events.mjs';
+import { caller, request, sameOrigin, signIn, streamedEvents } from '../support/http.mjs';
+import { itemText, outputText, poll } from '../support/events.mjs';
 import { wordsText } from '../support/model_scripts.mjs';
 
 let model;
@@ -108,8 +108,7 @@ describe('a model server that dies', () => {
     const saved = itemText(await answerOf(one.conversation));
     assert.equal(saved, textOf(events));
     assert.ok(saved.length > 0 && wordsText(2000).startsWith(saved));
-    const dead = await client.responses.create({ model: 'script-words-n5', input: 'still there?', conversation: one.conversation, background: true, stream: true });
-    const failed = await collect(dead);
+    const failed = await streamedEvents(confab, confab.key, { model: 'script-words-n5', input: 'still there?', conversation: one.conversation, background: true });
     assert.equal(failed.at(-1).type, 'response.failed');
     model = await startModelServer({ port });
     const again = await client.responses.create({ model: 'script-words-n5', input: [], conversation: one.conversation });
@@ -124,9 +123,9 @@ describe('a key that is revoked', () => {
     const key = await confab.addKey('admin@example.org', 'doomed');
     const doomed = confab.client({ apiKey: key });
     const one = await begin('script-words-n100-i10', doomed);
-    const { data } = (await request(confab, 'GET', '/api/keys', { key: confab.key })).json;
-    const row = data.find((candidate) => candidate.name === 'doomed');
-    assert.equal((await request(confab, 'DELETE', `/api/keys/${row.id}`, { key: confab.key })).status, 200);
+    const page = caller(confab, { cookie: await signIn(confab, kAdmin), headers: sameOrigin(confab) });
+    const row = (await page('GET', '/api/keys')).json.data.find((candidate) => candidate.name === 'doomed');
+    assert.equal((await page('DELETE', `/api/keys/${row.id}`)).status, 200);
     await assert.rejects(doomed.models.list(), AuthenticationError);
     await assert.rejects(doomed.responses.retrieve(one.response), AuthenticationError);
     const done = await poll(() => client.responses.retrieve(one.response), (response) => response.status !== 'in_progress');

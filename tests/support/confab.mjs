@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { after, before } from 'node:test';
+import { after, before, beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import { startModelServer } from './model_server.mjs';
@@ -44,6 +44,7 @@ export class Confab {
   #options;
   #child = null;
   #exit = null;
+  #expectedEnd = false;
 
   /**
    * Starts the program and waits for its ready line. `upstream` is a base URL; `args` and `env` are added; with `admin` (the default) the
@@ -68,6 +69,8 @@ export class Confab {
   constructor(options) {
     this.#options = options;
     this.log = '';
+    /** The last words of each time that the program ended by itself. */
+    this.crashes = [];
     this.port = 0;
     this.key = null;
   }
@@ -82,6 +85,7 @@ export class Confab {
       cwd: this.home, env: cleanEnvironment(this.home, { ...unattended, ...env }), stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(child);
+    this.#expectedEnd = false;
     this.#child = child;
     this.#exit = once(child, 'close').then(([code, signal]) => {
       running.delete(child);
@@ -123,6 +127,13 @@ export class Confab {
 
   get alive() { return running.has(this.#child); }
 
+  /** Starts the program again after it ended by itself, so that one fault fails one test; `dispose` reports that it happened. */
+  async revive() {
+    if (this.alive) return;
+    this.crashes.push(this.log.slice(-600));
+    await this.boot();
+  }
+
   /** What `process` printed since `mark` characters (see `log.length`). */
   logSince(mark) { return this.log.slice(mark); }
 
@@ -161,6 +172,7 @@ export class Confab {
   async stop() {
     if (!this.alive) return 0;
     const begin = performance.now();
+    this.#expectedEnd = true;
     this.#child.kill('SIGTERM');
     const { code, signal } = await this.exited(kStopWithinMs);
     assert.deepEqual({ code, signal }, { code: 0, signal: null }, `the program did not leave in order; log:\n${this.log.slice(-kLogCharsShown)}`);
@@ -169,6 +181,7 @@ export class Confab {
 
   /** kill -9, and waits until it is gone. */
   async kill() {
+    this.#expectedEnd = true;
     this.#child.kill('SIGKILL');
     await this.#exit;
   }
@@ -198,7 +211,9 @@ export class Confab {
   /** Stops the program, in order when `check` is left on, and removes its directory. */
   async dispose({ check = true } = {}) {
     try {
+      if (check && !this.alive && this.#child && !this.#expectedEnd) this.crashes.push(this.log.slice(-600));
       if (check) await this.stop();
+      if (check) assert.deepEqual(this.crashes, [], 'the program ended by itself');
     } finally {
       if (this.alive) await this.kill();
       if (this.home) await rm(this.home, { recursive: true, force: true, maxRetries: 3 });
@@ -212,15 +227,17 @@ export class Confab {
 
 /**
  * One program and one scripted model server for a whole test file. The returned object is filled before the first test:
- * `confab`, `model`, and `client` with the administrator's key.
+ * `confab`, `model`, and `client` with the administrator's key; `prepare(fixture)` may add to it.
  */
-export function useConfab(options = {}) {
+export function useConfab({ prepare = async () => {}, ...options } = {}) {
   const fixture = {};
   before(async () => {
     fixture.model = await startModelServer();
     fixture.confab = await Confab.start({ upstream: fixture.model.baseURL, ...options });
     if (fixture.confab.key) fixture.client = fixture.confab.client();
+    await prepare(fixture);
   });
+  beforeEach(() => fixture.confab.revive());
   after(async () => {
     try {
       await fixture.confab?.dispose();

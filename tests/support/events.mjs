@@ -37,16 +37,19 @@ function checkIds(events) {
   }
 }
 
-/** created, queued?, in_progress, then an item in full or none at all, then the terminal event. */
+/**
+ * created, queued?, in_progress, then an item in full or none at all, then the terminal event. An `error` event may precede
+ * `response.failed` when there is no item: nothing worth keeping is lost by the clients that stop there.
+ */
 function checkOrder(types) {
   const letters = {
     'response.created': 'c', 'response.queued': 'q', 'response.in_progress': 'p', 'response.output_item.added': 'i',
     'response.content_part.added': 't', 'response.output_text.delta': 'd', 'response.output_text.done': 'D',
     'response.content_part.done': 'T', 'response.output_item.done': 'I', 'response.completed': '.', 'response.incomplete': '.',
-    'response.failed': '.',
+    'response.failed': '.', error: 'e',
   };
   const word = types.map((type) => letters[type] ?? `<${type}>`).join('');
-  assert.match(word, /^c(q?p|pq?)?(itd*DTI)?\.$/, `events in an unexpected order: ${word.replace(/d+/g, 'd*')}`);
+  assert.match(word, /^c(q?p|pq?)?(itd*DTI|e)?\.$/, `events in an unexpected order: ${word.replace(/d+/g, 'd*')}`);
 }
 
 /** The text of a Response: what the official client calls output_text. */

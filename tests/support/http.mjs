@@ -133,6 +133,17 @@ function checkedFrame(lines) {
   return { text, event };
 }
 
+/**
+ * The events of one streamed answer, as they are on the wire: the official client raises at an `error` event and so never shows what
+ * follows it. The last frame must be [DONE].
+ */
+export async function streamedEvents(confab, key, body) {
+  const res = await open(confab, 'POST', '/v1/responses', { json: { stream: true, ...body }, key });
+  const all = await allFrames(res);
+  assert.ok(all.at(-1)?.done, 'the stream ends with [DONE]');
+  return all.slice(0, -1).map((frame) => frame.event);
+}
+
 /** All frames of a stream. */
 export async function allFrames(res) {
   const all = [];

@@ -17,6 +17,7 @@ export const kListedModels = [
   'script-markdown', 'script-error-404', 'script-error-500', 'script-midstream-error', 'script-stall',
 ];
 const kRequestsKept = 200;
+const kFlushMs = 50;
 
 /** Starts a server; `port` 0 takes a free one. Returns the handle that tests hold; `close()` breaks every connection. */
 export async function startModelServer({ port = 0 } = {}) {
@@ -130,7 +131,12 @@ async function completeStreamed(answer, plan, body) {
   }
   if (plan.ending === 'stall') return;
   answer.finished = true;
-  if (plan.ending === 'reset') { res.destroy(); return; }
+  if (plan.ending === 'reset') {
+    // A reset may overtake what was written before it; the words before the break are part of the script.
+    await answer.pause(kFlushMs);
+    res.destroy();
+    return;
+  }
   if (plan.ending === 'error') await answer.event(errorBody(500));
   if (plan.ending === 'done') {
     await answer.event(chunk(body, {}, plan.finish));

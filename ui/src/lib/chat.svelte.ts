@@ -188,13 +188,16 @@ export class Chat {
       this.fail('The message was not sent', messageOf(error), 'send');
       return;
     }
-    this.startRun([{ type: 'message', role: 'user', content: [{ type: 'input_text', text }] }]);
+    await this.startRun([{ type: 'message', role: 'user', content: [{ type: 'input_text', text }] }]);
   }
 
-  private startRun(input: unknown[]): void {
+  private async startRun(input: unknown[]): Promise<void> {
     const run = this.newRun();
     this.phase = 'waiting';
-    run.start({ model: this.chosenModel, input, conversation: this.id, background: true, stream: true, store: true });
+    // No model is known while no model server answers. It may be back by now; if not, its error becomes the answer's.
+    if (!this.chosenModel) await models.refresh().catch(() => {});
+    if (this.closed || this.run !== run) return;
+    run.start({ model: this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true });
   }
 
   private newRun(): Run {
