@@ -27,7 +27,7 @@ if(CONFAB_WERROR)
     target_compile_options(confab_flags INTERFACE -Werror)
 endif()
 if(CONFAB_SANITIZE)
-    target_compile_options(confab_flags INTERFACE -fsanitize=${CONFAB_SANITIZE} -fno-sanitize-recover=undefined -O1)
+    target_compile_options(confab_flags INTERFACE -fsanitize=${CONFAB_SANITIZE} -fno-sanitize-recover=undefined -g1)
     target_link_options(confab_flags INTERFACE -fsanitize=${CONFAB_SANITIZE})
 endif()
 

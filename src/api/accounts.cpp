@@ -9,7 +9,7 @@ namespace {
 
 using web::Access;
 
-constexpr std::int64_t kCookieMaxAge = 30 * 24 * 3600;  // seconds
+constexpr std::int64_t kCookieMaxAge = 400 * 24 * 3600;  // seconds, the most browsers keep; the server ends idle sessions sooner
 
 std::string render_user(const store::User& user) {
     std::string body;
@@ -75,7 +75,11 @@ Task<Result<Reply>> sign_in(Context& context, Exchange& exchange) {
     CO_TRY(auto email, fields.required_text("email"));
     CO_TRY(auto password, fields.required_text("password"));
     std::string agent(request.header("user-agent"));
-    CO_TRY(const auto signed_in, co_await context.accounts.sign_in(std::move(email), std::move(password), std::move(agent), request.remote));
+    std::string remote;  // behind a proxy on this machine everybody has its address: then only the account counts
+    if (!request.remote_is_loopback) {
+        remote = request.remote;
+    }
+    CO_TRY(const auto signed_in, co_await context.accounts.sign_in(std::move(email), std::move(password), std::move(agent), std::move(remote)));
     co_return signed_in_reply(signed_in, 200);
 }
 

@@ -14,14 +14,27 @@ using web::Access;
 constexpr std::uint64_t kAnswerBytesMax = 32ULL * 1024 * 1024;
 constexpr std::chrono::minutes kAnswerMax{60};
 
+// Keeps the whole answer, on leased bytes; gives up when there are none.
 class Collector final : public net::HttpSink {
 public:
+    explicit Collector(meter::ByteBudget& budget) : lease_(budget.try_lease(kLeaseStepBytes)) {}
+
     void on_head(const net::HttpHead& /*head*/) override {}
     net::Flow on_body(std::string_view bytes) override {
+        overloaded = overloaded || !lease_ || (body.size() + bytes.size() > lease_->bytes() && !lease_->grow(kLeaseStepBytes));
+        if (overloaded) {
+            return net::Flow::finish;
+        }
         body += bytes;
         return net::Flow::go_on;
     }
+
     std::string body;
+    bool overloaded = false;
+
+private:
+    static constexpr std::size_t kLeaseStepBytes = 64 * 1024;
+    std::optional<meter::Lease> lease_;
 };
 
 struct ChatParameters {
@@ -75,13 +88,16 @@ Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::Up
     request.body = std::move(exchange.request().body);
     request.deadline = net::Deadline::after(kAnswerMax);
     request.body_bytes_max = kAnswerBytesMax;
-    Collector sink;
+    Collector sink(context.budget);
     net::HttpCall call(context.client, std::move(request), sink);
     exchange.watch_client([&call] { call.cancel(); });
     const auto head = co_await call.send();
     exchange.unwatch_client();
     if (!head) {
         co_return std::unexpected(head.error());
+    }
+    if (sink.overloaded) {
+        co_return base::fail(base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
     }
     if (head->status >= 400) {
         co_return std::unexpected(llm::error_from_answer(*upstream, *head, sink.body));
@@ -95,6 +111,9 @@ Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::Up
 }
 
 Task<Result<Reply>> create_chat_completion(Context& context, Exchange& exchange) {
+    if (context.draining.load(std::memory_order_relaxed)) {
+        co_return base::fail(base::Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down");
+    }
     CO_TRY(const auto parameters, parse_chat_request(exchange.request()));
     CO_TRY(auto upstream, co_await context.upstreams.choose(parameters.model));
     if (!upstream) {

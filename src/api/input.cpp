@@ -41,6 +41,34 @@ const json::string* single_text(const json::array& parts) {
     return is_text && text != nullptr && text->is_string() ? &text->get_string() : nullptr;
 }
 
+// Text by its length, anything else (an image, a file) by the price of an image: base64 is not what a model reads.
+std::int64_t estimate_parts(const json::array& parts) {
+    std::int64_t tokens = 0;
+    for (const auto& part : parts) {
+        const json::value* text = part.is_object() ? base::find(part.get_object(), "text") : nullptr;
+        const bool is_text = text != nullptr && text->is_string();
+        tokens += is_text ? llm::estimate_tokens({text->get_string().data(), text->get_string().size()}) : llm::kImageTokens;
+    }
+    return tokens;
+}
+
+base::Status check_text_parts(const json::array& parts, const std::string& param) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const std::string name = param + "[" + std::to_string(i) + "]";
+        if (!parts[i].is_object()) {
+            return invalid(name, "'" + name + "' must be an object.", "invalid_type");
+        }
+        const auto& part = parts[i].get_object();
+        const std::string_view type = base::find_string(part, "type");
+        const json::value* text = base::find(part, "text");
+        const bool wants_text = type == "input_text" || type == "output_text" || type == "text";
+        if (wants_text && (text == nullptr || !text->is_string())) {
+            return invalid(name + ".text", "'" + name + ".text' must be a string.", "invalid_type");
+        }
+    }
+    return {};
+}
+
 base::Status set_content(NewItem& item, const json::value& content, const std::string& param) {
     const json::string* text = content.is_string() ? &content.get_string() : nullptr;
     if (text == nullptr && content.is_array()) {
@@ -51,13 +79,14 @@ base::Status set_content(NewItem& item, const json::value& content, const std::s
         item.body.assign(text->data(), text->size());
         item.tokens = llm::estimate_tokens(item.body) + llm::kMessageTokens;
     } else if (content.is_array() && !content.get_array().empty()) {
+        TRY_VOID(check_text_parts(content.get_array(), param));
         item.format = store::BodyFormat::json;
         item.body = base::to_string(content);
         const auto rendered = llm::chat_content(item.body);
         if (!rendered) {
             return invalid(param, rendered.error().message, rendered.error().code);
         }
-        item.tokens = llm::estimate_tokens(*rendered) + llm::kMessageTokens;
+        item.tokens = estimate_parts(content.get_array()) + llm::kMessageTokens;
     } else {
         return invalid(param, "'" + param + "' is a string or an array of content parts.", "invalid_type");
     }

@@ -21,7 +21,9 @@ Task<Result<Reply>> get_readiness(Context& context, Exchange& /*exchange*/) {
 }
 
 Task<Result<Reply>> get_metrics(Context& context, Exchange& exchange) {
-    if (!exchange.request().remote_is_loopback) {
+    const web::Request& request = exchange.request();
+    const bool proxied = request.has_header("x-forwarded-for") || request.has_header("forwarded");
+    if (!request.remote_is_loopback || proxied) {
         co_return base::fail(base::Errc::forbidden, "Metrics are only shown to this machine.", "loopback_only");
     }
     Reply reply;

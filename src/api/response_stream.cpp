@@ -50,10 +50,16 @@ Task<void> ResponseStreamer::replay(web::StreamWriter& writer) {
     if (!co_await replay_chunks(writer, *run)) {
         co_return;
     }
-    if (next_ == asked) {
+    if (next_ == asked && !co_await log_is_kept(*run)) {
         co_await replay_rebuilt(writer, *run);
     }
     co_await writer.write(chat::kDoneEvent);
+}
+
+// Whether "nothing after this" means that the viewer has seen everything, rather than that the log has expired.
+Task<bool> ResponseStreamer::log_is_kept(const store::Run& run) {
+    const auto first = co_await context_.store.list_run_chunks(run.no, 0);
+    co_return first && !first->empty();
 }
 
 // The log itself, as long as it is kept. False when the client left.

@@ -22,6 +22,7 @@ private:
     Task<Step> follow(web::StreamWriter& writer);
     Task<void> replay(web::StreamWriter& writer);
     Task<bool> replay_chunks(web::StreamWriter& writer, const store::Run& run);
+    Task<bool> log_is_kept(const store::Run& run);
     Task<void> replay_rebuilt(web::StreamWriter& writer, const store::Run& run);
     Task<bool> write_events(web::StreamWriter& writer, const store::Run& run, const chat::EventLog& log, chat::Sequence log_first);
 

@@ -47,7 +47,7 @@ base::Result<std::unique_ptr<Server>> Server::build(Config config, std::string v
 
 Server::Server(Config config, std::string version)
     : config_(std::move(config)), version_(std::move(version)), budget_(budget_bytes(config_)), shards_(shard_count(config_)),
-      signals_(shards_[0].executor()) {}
+      signals_(shards_[0].executor(), SIGTERM, SIGINT) {}
 
 Server::~Server() = default;
 
@@ -216,8 +216,6 @@ void Server::announce(const std::string& setup_token) const {
 }
 
 Task<void> Server::wait_for_signal() {
-    signals_.add(SIGTERM);
-    signals_.add(SIGINT);
     boost::system::error_code ec;
     co_await signals_.async_wait(boost::asio::redirect_error(net::use_task, ec));
 }
@@ -238,20 +236,17 @@ bool Server::idle() const {
     return counters_.runs.live.value() == 0 && counters_.upstream.requests_live.value() == 0;
 }
 
-Task<void> Server::stop_accepting(Station& station) {
-    if (station.listener) {
-        station.listener->stop_accepting();
-    }
+Task<void> Server::refuse_new_work(Station& station) {
     station.runs->refuse_new();
     co_return;
 }
 
 Task<void> Server::drain() {
-    draining_ = true;
+    draining_ = true;  // readyz says so, and new answers are refused; looking things up still works until the end
     spdlog::info("draining runs={} grace_seconds={}", counters_.runs.live.value(), config_.drain_seconds);
     control_->stop();
     for (const auto& station : stations_) {
-        co_await net::run_on(station->shard.executor(), stop_accepting(*station));
+        co_await net::run_on(station->shard.executor(), refuse_new_work(*station));
     }
     // A second signal ends the grace period.
     bool impatient = false;
@@ -277,6 +272,7 @@ Task<void> Server::close_station(Station& station) {
     co_await net::sleep_for(kDrainPoll);  // viewers send the last events
     station.background.cancel();
     if (station.listener) {
+        station.listener->stop_accepting();
         co_await station.listener->close();
     }
     co_await station.background.join();

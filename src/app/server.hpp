@@ -58,7 +58,7 @@ private:
     net::Task<void> maintain();
     net::Task<void> drain();
     net::Task<void> close_station(Station& station);
-    net::Task<void> stop_accepting(Station& station);
+    net::Task<void> refuse_new_work(Station& station);
     bool idle() const;
     void count_upstream(Station& station);
 

@@ -17,6 +17,7 @@ constexpr std::size_t kEmailBytesMax = 254;  // RFC 5321
 constexpr std::size_t kNameBytesMax = 200;
 constexpr std::size_t kUserAgentBytesMax = 300;
 constexpr std::size_t kKeysPerUserMax = 100;
+constexpr std::string_view kNoAddress = "address ";
 
 // Enough to catch slips; whether an address works only mail could tell.
 Result<std::string> normalise_email(std::string_view text) {
@@ -73,6 +74,9 @@ Task<Result<seconds>> Accounts::throttle_wait(std::string account, std::string r
 Task<Status> Accounts::throttle_note(std::string account, std::string remote, bool success) {
     const auto now = std::chrono::steady_clock::now();
     for (const std::string& name : {account, remote}) {
+        if (name == kNoAddress) {
+            continue;
+        }
         if (success) {
             throttle_.succeeded(name);
         } else {

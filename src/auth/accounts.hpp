@@ -61,7 +61,8 @@ public:
 
     // invalid_request (param email, password), conflict (email_taken).
     Task<Result<store::User>> add_user(NewUser user, store::IfFirst if_first);
-    // unauthenticated (invalid_credentials), rate_limited (too_many_logins).
+    // unauthenticated (invalid_credentials), rate_limited (too_many_logins). Failures are counted by account and, unless it is
+    // empty, by remote address.
     Task<Result<SignedIn>> sign_in(std::string email, std::string password, std::string user_agent, std::string remote);
     Task<Status> sign_out(store::UserNo user, store::SessionId session);
     // unauthenticated (invalid_credentials, param current_password). Ends the user's other sessions.

@@ -37,10 +37,11 @@ base::Status write_message(llm::ChatRequestWriter& writer, store::ItemRole role,
 
 net::Task<base::Result<std::string>> render_prompt(
     store::RunStore& store,
-    llm::ChatRequest parameters,
-    std::string instructions,
-    std::optional<store::BegunRun> begun,
-    std::vector<store::NewItem> input
+    meter::Lease& lease,
+    const llm::ChatRequest& parameters,
+    const std::string& instructions,
+    const std::optional<store::BegunRun>& begun,
+    const std::vector<store::NewItem>& input
 ) {
     std::string body;
     llm::ChatRequestWriter writer(body);
@@ -57,6 +58,9 @@ net::Task<base::Result<std::string>> render_prompt(
             CO_TRY(const auto page, co_await store.list_prompt_items(begun->conversation_no, begun->branch, position, begun->prompt.head));
             if (page.empty()) {
                 break;
+            }
+            if (!lease.grow(2 * store::kPageBytesMax)) {  // a page, and its rendered copy
+                co_return base::fail(base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
             }
             for (const store::Item& item : page) {
                 CO_TRY_VOID(write_message(writer, item.role, item.format, item.body));

@@ -8,19 +8,21 @@
 #include <vector>
 
 #include "llm/chat_request.hpp"
+#include "meter/byte_budget.hpp"
 #include "store/store.hpp"
 
 namespace confab::chat {
 
 inline constexpr std::size_t kPromptBytesMax = 24ULL * 1024 * 1024;  // of the rendered body; more is `context_length_exceeded`
 
-// `begun` absent: nothing is stored, the prompt is `input` alone. Empty `instructions`: the conversation's own, if any.
+// The body's bytes are added to `lease`; the arguments must outlive the call. `begun` absent: nothing is stored, the prompt is `input` alone. Empty `instructions`: the conversation's own, if any.
 net::Task<base::Result<std::string>> render_prompt(
     store::RunStore& store,
-    llm::ChatRequest parameters,
-    std::string instructions,
-    std::optional<store::BegunRun> begun,
-    std::vector<store::NewItem> input
+    meter::Lease& lease,
+    const llm::ChatRequest& parameters,
+    const std::string& instructions,
+    const std::optional<store::BegunRun>& begun,
+    const std::vector<store::NewItem>& input
 );
 
 }  // namespace confab::chat

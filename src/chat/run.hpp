@@ -48,6 +48,7 @@ public:
     // ---- for the driver ----
 
     llm::CompletionSink& sink() { return *this; }
+    meter::Lease& lease() { return lease_; }  // grows with the prompt and with the log
     // The exchange that cancel() has to break off; null when there is none. Refused (false) when the run is cancelled already.
     bool attach(llm::Completion* completion);
     bool cancelled() const { return cancelled_; }

@@ -69,7 +69,7 @@ ResponseEnd end_of(const Run& run, const base::Result<llm::Outcome>& outcome) {
         end_with_reason(end, std::get<llm::FinishReason>(outcome->end));
     } else if (run.cancelled()) {
         end.status = RunStatus::cancelled;
-    } else if (run.interrupted()) {
+    } else if (run.interrupted() && !run.out_of_memory()) {
         end.status = RunStatus::incomplete;
         end.incomplete_reason = kInterrupted;
     } else if (outcome) {
@@ -78,10 +78,15 @@ ResponseEnd end_of(const Run& run, const base::Result<llm::Outcome>& outcome) {
         end_with_failure(end, outcome.error().code, outcome.error().message);
         end.errc = outcome.error().errc;
     }
-    if (run.out_of_memory() && end.status == RunStatus::completed) {
+    if (run.out_of_memory() && end.status != RunStatus::cancelled) {
         end_with_failure(end, "overloaded", "The server is short of memory; the answer was cut off.");
     }
     return end;
+}
+
+bool refuses_stream_options(const base::Error& error) {
+    const bool refused = error.errc == Errc::invalid_request || error.errc == Errc::unprocessable;
+    return refused && error.message.find("stream_options") != std::string::npos;
 }
 
 store::NewItem answer_item(const ResponseFacts& facts, const ResponseEnd& end) {
@@ -166,7 +171,7 @@ Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<
     }
     Run::Origin origin;
     origin.user = request.user;
-    origin.persistent = request.stored || request.target.conversation.has_value();
+    origin.persistent = request.stored || request.target.conversation || request.target.previous_response;
     origin.facts.id = make_id();
     origin.facts.created_at = base::unix_now();
     origin.facts.model = request.model;
@@ -221,15 +226,21 @@ Task<base::Result<llm::Outcome>> RunService::answer(
     if (upstream && upstream->max_tokens_field == "max_completion_tokens") {
         request.parameters.token_limit_field = llm::TokenLimitField::max_completion_tokens;
     }
+    auto outcome = co_await attempt(run, upstream, request, begun);
+    if (!outcome && refuses_stream_options(outcome.error())) {
+        request.parameters.include_usage = false;  // an old server: once more without it
+        outcome = co_await attempt(run, upstream, request, begun);
+    }
+    co_return outcome;
+}
+
+// One exchange with the model server.
+Task<base::Result<llm::Outcome>> RunService::attempt(
+    RunPtr run, llm::UpstreamPtr upstream, const RunRequest& request, const std::optional<store::BegunRun>& begun
+) {
     std::string body;
     if (upstream) {
-        auto rendered = co_await render_prompt(
-            environment_.store, std::move(request.parameters), std::move(request.instructions), std::move(begun), std::move(request.input)
-        );
-        if (!rendered) {
-            co_return std::unexpected(rendered.error());
-        }
-        body = std::move(*rendered);
+        CO_TRY(body, co_await render_prompt(environment_.store, run->lease(), request.parameters, request.instructions, begun, request.input));
     }
     const auto completion =
         llm::make_completion(environment_.client, environment_.shard.executor(), upstream, std::move(body), run->sink());
@@ -294,6 +305,9 @@ Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage,
 void RunService::tick(std::chrono::steady_clock::time_point now) {
     for (const auto& [id, run] : live_) {
         run->wake_late_viewers(now);
+        if (run->out_of_memory()) {
+            run->interrupt();
+        }
     }
     if (now >= next_persist_ && !persisting_ && !live_.empty()) {
         next_persist_ = now + kPersistEvery;

@@ -70,6 +70,9 @@ private:
     net::Task<base::Result<RunPtr>> begin(RunRequest& request, std::optional<store::BegunRun>& begun);
     net::Task<void> drive(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun);
     net::Task<base::Result<llm::Outcome>> answer(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun, std::string& upstream_name);
+    net::Task<base::Result<llm::Outcome>> attempt(
+        RunPtr run, llm::UpstreamPtr upstream, const RunRequest& request, const std::optional<store::BegunRun>& begun
+    );
     net::Task<void> finish(RunPtr run, base::Result<llm::Outcome> outcome, std::string upstream_name);
     net::Task<base::Status> commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name);
     store::ResponseId make_id() const;

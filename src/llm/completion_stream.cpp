@@ -88,28 +88,30 @@ Usage usage_of(const json::object& object) {
     return usage;
 }
 
+struct ReasonRow {
+    std::string_view raw;
+    FinishReason reason;
+};
+
+constexpr std::array kReasons{
+    ReasonRow{"stop", FinishReason::stop},
+    ReasonRow{"eos", FinishReason::stop},
+    ReasonRow{"end_turn", FinishReason::stop},
+    ReasonRow{"stop_sequence", FinishReason::stop},
+    ReasonRow{"length", FinishReason::length},
+    ReasonRow{"max_tokens", FinishReason::length},
+    ReasonRow{"model_length", FinishReason::length},
+    ReasonRow{"tool_calls", FinishReason::tool_calls},
+    ReasonRow{"function_call", FinishReason::tool_calls},
+    ReasonRow{"tool_use", FinishReason::tool_calls},
+    ReasonRow{"content_filter", FinishReason::content_filter},
+    ReasonRow{"safety", FinishReason::content_filter},
+};
+
 // A finish reason in a server's own words (rule 9); words nobody knows mean stop.
 FinishReason known_reason(std::string_view raw) {
-    struct Row {
-        std::string_view raw;
-        FinishReason reason;
-    };
-    static constexpr std::array kTable{
-        Row{"stop", FinishReason::stop},
-        Row{"eos", FinishReason::stop},
-        Row{"end_turn", FinishReason::stop},
-        Row{"stop_sequence", FinishReason::stop},
-        Row{"length", FinishReason::length},
-        Row{"max_tokens", FinishReason::length},
-        Row{"model_length", FinishReason::length},
-        Row{"tool_calls", FinishReason::tool_calls},
-        Row{"function_call", FinishReason::tool_calls},
-        Row{"tool_use", FinishReason::tool_calls},
-        Row{"content_filter", FinishReason::content_filter},
-        Row{"safety", FinishReason::content_filter},
-    };
-    const auto row = std::ranges::find_if(kTable, [&](const Row& entry) { return base::iequals(entry.raw, raw); });
-    return row != kTable.end() ? row->reason : FinishReason::stop;
+    const auto row = std::ranges::find_if(kReasons, [&](const ReasonRow& entry) { return base::iequals(entry.raw, raw); });
+    return row != kReasons.end() ? row->reason : FinishReason::stop;
 }
 
 }  // namespace
@@ -326,13 +328,7 @@ void CompletionStream::take_part(const json::value& part) {
     } else if (const json::object* object = part.if_object()) {
         text(base::find_string(*object, "text"));
         reasoning(base::find_string(*object, "thinking"));
-        if (const json::array* thoughts = find_array(*object, "thinking")) {
-            for (const json::value& thought : *thoughts) {
-                if (const json::object* inner = thought.if_object()) {
-                    reasoning(base::find_string(*inner, "text"));
-                }
-            }
-        }
+        take_thoughts(*object, "thinking");
     }
 }
 
@@ -343,13 +339,18 @@ void CompletionStream::take_reasoning(const json::object& delta) {
             return;
         }
     }
-    const json::array* details = find_array(delta, "reasoning_details");
-    if (details == nullptr) {
+    take_thoughts(delta, "reasoning_details");
+}
+
+// A list of objects with a `text`.
+void CompletionStream::take_thoughts(const json::object& object, std::string_view key) {
+    const json::array* thoughts = find_array(object, key);
+    if (thoughts == nullptr) {
         return;
     }
-    for (const json::value& entry : *details) {
-        if (const json::object* detail = entry.if_object()) {
-            reasoning(base::find_string(*detail, "text"));
+    for (const json::value& entry : *thoughts) {
+        if (const json::object* thought = entry.if_object()) {
+            reasoning(base::find_string(*thought, "text"));
         }
     }
 }
@@ -401,7 +402,7 @@ void CompletionStream::fail(Fault::Kind kind, std::string_view message, std::str
     done_ = true;
 }
 
-void CompletionStream::fail_from(ErrorBody error) {
+void CompletionStream::fail_from(const ErrorBody& error) {
     fail(Fault::Kind::upstream_error, error.message, error.code);
 }
 

@@ -65,13 +65,14 @@ private:
     void take_content(const base::json::value& content);
     void take_part(const base::json::value& part);
     void take_reasoning(const base::json::object& delta);
+    void take_thoughts(const base::json::object& object, std::string_view key);
     void take_tool_calls(const base::json::object& delta);
     void finish_document();
     void flush_text();
     void text(std::string_view piece);
     void reasoning(std::string_view piece);
     void fail(Fault::Kind kind, std::string_view message, std::string_view code = {});
-    void fail_from(ErrorBody error);
+    void fail_from(const ErrorBody& error);
     void check_budget();
     std::variant<FinishReason, Fault> end() const;
     std::variant<FinishReason, Fault> end_without_reason() const;

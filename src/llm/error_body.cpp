@@ -16,7 +16,7 @@ namespace json = base::json;
 constexpr std::string_view kRedacted = "[redacted]";
 
 // Text of a web page that is looked at for a title.
-constexpr std::size_t kPageBytesMax = 16 * 1024;
+constexpr std::size_t kPageBytesMax = std::size_t{16} << 10;
 
 std::string_view view(const json::string& text) {
     return {text.data(), text.size()};

@@ -11,22 +11,22 @@ namespace {
 
 namespace json = base::json;
 
-// The code unit of a \uXXXX escape at the start of `text`.
-std::optional<unsigned> escaped_unit(std::string_view text) {
+// The code unit of a \uXXXX escape at the start of `text`, 0 when there is none.
+unsigned escaped_unit(std::string_view text) {
     if (text.size() < 6 || !text.starts_with("\\u")) {
-        return std::nullopt;
+        return 0;
     }
     unsigned unit = 0;
     const auto [end, ec] = std::from_chars(text.data() + 2, text.data() + 6, unit, 16);
-    return ec == std::errc() && end == text.data() + 6 ? std::optional(unit) : std::nullopt;
+    return ec == std::errc() && end == text.data() + 6 ? unit : 0;
 }
 
-bool is_leading(std::optional<unsigned> unit) {
-    return unit && *unit >= 0xD800 && *unit <= 0xDBFF;
+bool is_leading(unsigned unit) {
+    return unit >= 0xD800 && unit <= 0xDBFF;
 }
 
-bool is_trailing(std::optional<unsigned> unit) {
-    return unit && *unit >= 0xDC00 && *unit <= 0xDFFF;
+bool is_trailing(unsigned unit) {
+    return unit >= 0xDC00 && unit <= 0xDFFF;
 }
 
 void append_surrogate(std::string& out, unsigned unit) {
@@ -42,11 +42,11 @@ std::string replace_lone_surrogates(std::string_view text) {
     while (!text.empty()) {
         std::size_t length = 1;
         if (text.front() == '\\') {
-            const auto unit = escaped_unit(text);
+            const unsigned unit = escaped_unit(text);
             if (is_leading(unit) && is_trailing(escaped_unit(text.substr(6)))) {
                 length = 12;
             } else if (is_leading(unit) || is_trailing(unit)) {
-                append_surrogate(result, *unit);
+                append_surrogate(result, unit);
                 text.remove_prefix(6);
                 continue;
             } else {
@@ -61,7 +61,7 @@ std::string replace_lone_surrogates(std::string_view text) {
 
 }  // namespace
 
-std::expected<ParsedPrefix, JsonFlaw> parse_prefix(std::string_view text, json::storage_ptr storage) {
+std::expected<ParsedPrefix, JsonFlaw> parse_prefix(std::string_view text, const json::storage_ptr& storage) {
     json::parse_options options;
     options.max_depth = base::kJsonDepthMax;
     options.allow_invalid_utf8 = true;
@@ -77,7 +77,7 @@ std::expected<ParsedPrefix, JsonFlaw> parse_prefix(std::string_view text, json::
     return ParsedPrefix{parser.release(), used};
 }
 
-std::expected<json::value, JsonFlaw> parse_whole(std::string_view text, json::storage_ptr storage) {
+std::expected<json::value, JsonFlaw> parse_whole(std::string_view text, const json::storage_ptr& storage) {
     auto parsed = parse_prefix(text, storage);
     std::string repaired;
     if (!parsed) {

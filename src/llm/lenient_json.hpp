@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <expected>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,11 +37,11 @@ enum class JsonFlaw {
 
 // Parses the value at the start of `text`; what follows it is the caller's business. Invalid UTF-8 inside strings is let
 // through, since it may be half of a character whose other half comes with the next event.
-std::expected<ParsedPrefix, JsonFlaw> parse_prefix(std::string_view text, base::json::storage_ptr storage);
+std::expected<ParsedPrefix, JsonFlaw> parse_prefix(std::string_view text, const base::json::storage_ptr& storage);
 
 // Parses `text` as one value with nothing but white space after it. An escape like \ud83d without its partner, which JSON
 // parsers refuse, is let through as well: it becomes the three bytes UTF-8 would have for it (called WTF-8), which Utf8Joiner
 // understands.
-std::expected<base::json::value, JsonFlaw> parse_whole(std::string_view text, base::json::storage_ptr storage);
+std::expected<base::json::value, JsonFlaw> parse_whole(std::string_view text, const base::json::storage_ptr& storage);
 
 }  // namespace confab::llm

@@ -12,7 +12,7 @@ constexpr std::size_t kBomDone = 4;
 
 // Buffers larger than this are given back after the event that needed them, so that one big image does not cost its size for
 // the rest of the stream.
-constexpr std::size_t kKeptBytesMax = 16 * 1024;
+constexpr std::size_t kKeptBytesMax = std::size_t{16} << 10;
 
 void reset(std::string& buffer) {
     if (buffer.capacity() > kKeptBytesMax) {

@@ -53,9 +53,12 @@ std::size_t JsonExtent::scan(std::string_view fragment) {
             in_string_ = true;
         } else if (c == '{' || c == '[') {
             ++depth_;
-        } else if ((c == '}' || c == ']') && depth_ > 0 && --depth_ == 0) {
-            complete_ = true;
-            return i + 1;
+        } else if ((c == '}' || c == ']') && depth_ > 0) {
+            --depth_;
+            if (depth_ == 0) {
+                complete_ = true;
+                return i + 1;
+            }
         }
     }
     return fragment.size();

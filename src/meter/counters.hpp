@@ -75,7 +75,6 @@ struct RunCounters {
     Counter recovered;           // found in progress at start
     Gauge live;
     Gauge viewers_live;
-    Counter events;
 };
 
 struct UpstreamCounters {

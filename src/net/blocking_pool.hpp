@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -89,21 +90,24 @@ private:
     bool closed_ = false;
 };
 
+// Suspends the calling coroutine and calls `start` with a function that resumes it; that function may be called once, from any
+// thread, and the coroutine goes on on its own executor. The loop of that executor is kept alive meanwhile.
+Task<void> suspend_until_called(std::move_only_function<void(std::move_only_function<void()> resume)> start);
+
 // Suspends the calling coroutine, hands `submit` a callback `void(R)` that may be called once from any thread, and resumes the
-// coroutine on its own executor with the value. R must be default-constructible or a Result.
+// coroutine on its own executor with the value. (Only the value's way is a template: an asynchronous operation for each type of
+// callback would multiply the compile time.)
 template <class R, class Submit>
 Task<R> await_callback(Submit submit) {
-    const Executor home = co_await asio::this_coro::executor;
-    auto initiate = [&submit, home]<class Handler>(Handler handler) {
-        // The outstanding work keeps the home shard's loop alive until the answer is back.
-        auto work = asio::make_work_guard(home);
-        submit([home, work = std::move(work), handler = std::move(handler)](R result) mutable {
-            asio::post(home, [handler = std::move(handler), result = std::move(result)]() mutable {
-                std::move(handler)(std::move(result));
-            });
+    std::optional<R> result;  // written before the resumption is posted, read after it
+    std::move_only_function<void(std::move_only_function<void()>)> start = [&](std::move_only_function<void()> resume) {
+        submit([&result, resume = std::move(resume)](R value) mutable {
+            result.emplace(std::move(value));
+            resume();
         });
     };
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(R)>(initiate, use_task);
+    co_await suspend_until_called(std::move(start));
+    co_return *std::move(result);
 }
 
 template <class Worker>

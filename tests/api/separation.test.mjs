@@ -6,7 +6,6 @@ import { kAdmin, useConfab } from '../support/confab.mjs';
 import { assertEnvelope, caller, request, sameOrigin, signIn } from '../support/http.mjs';
 
 const fixture = useConfab({ prepare });
-const kNoId = '00000000000000000000000000';
 let owner;
 let stranger;
 let anonymous;
@@ -46,20 +45,21 @@ const routes = [
   ['POST', () => '/v1/responses', ({ conversation }) => ({ model: 'script-echo', input: 'x', conversation })],
 ];
 
-const none = { conversation: `conv_${kNoId}`, item: `msg_${kNoId}`, response: `resp_${kNoId}`, running: `resp_${kNoId}` };
+/** Well-formed ids of nothing. */
+const none = () => Object.fromEntries(Object.entries(own).map(([name, id]) => [name, `${id.slice(0, -6)}000000`]));
 
 describe('an object of another user', () => {
   it('is as if it were not there', async () => {
     for (const [method, path, body] of routes) {
       const json = (ids) => (body ? body(ids) : undefined);
       const foreign = await stranger(method, path(own), { json: json(own) });
-      const missing = await stranger(method, path(none), { json: json(none) });
+      const missing = await stranger(method, path(none()), { json: json(none()) });
       const what = `${method} ${path(own)}`;
       assert.equal(foreign.status, 404, `${what} -> ${foreign.status} ${foreign.text}`);
       assertEnvelope(foreign, 404);
       assert.equal(missing.status, 404, `${what}, of an unknown id`);
       const shape = (res, ids) => Object.values(ids).reduce((text, id) => text.replaceAll(id, 'ID'), res.text);
-      assert.equal(shape(foreign, own), shape(missing, none), `${what}: foreign and unknown differ`);
+      assert.equal(shape(foreign, own), shape(missing, none()), `${what}: foreign and unknown differ`);
       assert.ok(!foreign.text.includes('private'));
     }
   });

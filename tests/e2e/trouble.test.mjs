@@ -79,7 +79,7 @@ describe('trouble', { skip: kNoBrowser }, () => {
     await visitor.goto('/');
     await visitor.pickModel('script-echo');
     await fixture.confab.kill();
-    await visitor.send('Do not lose me');
+    await visitor.type('Do not lose me');
     await visitor.page.waitForFunction(() => document.querySelector('[data-testid=error-card], [data-testid=toast]'));
     const kept = await visitor.page.evaluate(() => document.querySelector('[data-testid=composer]').value?.includes('Do not lose me')
       || [...document.querySelectorAll('[data-testid=message]')].some((row) => row.textContent.includes('Do not lose me')));

@@ -1,12 +1,13 @@
 // The faults that are not crashes: SIGTERM with answers under way, a model server that dies and comes back, a key that ends.
 
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { AuthenticationError } from 'openai';
 import { Confab, kAdmin } from '../support/confab.mjs';
 import { startModelServer } from '../support/model_server.mjs';
-import { caller, request, sameOrigin, signIn, streamedEvents } from '../support/http.mjs';
-import { itemText, outputText, poll } from '../support/events.mjs';
+import { allFrames, caller, open, request, sameOrigin, signIn, streamedEvents } from '../support/http.mjs';
+import { checkEvents, itemText, outputText, poll } from '../support/events.mjs';
 import { wordsText } from '../support/model_scripts.mjs';
 
 let model;
@@ -18,6 +19,9 @@ before(async () => {
   confab = await Confab.start({ upstream: model.baseURL });
   client = confab.client();
 });
+
+// One fault fails one test: a program that is down is started again.
+beforeEach(async () => { if (!confab.alive) await confab.boot(); });
 
 after(async () => {
   try { await confab?.dispose(); } finally { await model?.close(); }
@@ -91,9 +95,11 @@ describe('SIGTERM', () => {
     await confab.boot();
   });
 
-  it('is quick when there is nothing to drain', async () => {
-    assert.ok(await confab.stop() < 3_000);
-    await confab.boot();
+  it('is quick when there is nothing to drain, and heeded from the ready line on', async () => {
+    for (let i = 0; i < 5; i += 1) {
+      assert.ok(await confab.stop() < 3_000);
+      await confab.boot();
+    }
   });
 });
 
@@ -115,6 +121,22 @@ describe('a model server that dies', () => {
     assert.equal(again.output_text, wordsText(5));
     const { data } = await client.conversations.items.list(one.conversation, { order: 'asc' });
     assert.deepEqual(data.map(itemText), ['go', saved, 'still there?', wordsText(5)]);
+  });
+});
+
+describe('a viewer that stops reading', () => {
+  it('does not hold the answer up, and finds all of it later', async () => {
+    const json = { model: 'script-words-n20000', input: 'go', background: true, stream: true };
+    const res = await open(confab, 'POST', '/v1/responses', { json, key: confab.key });
+    const [first] = await once(res, 'data');
+    res.pause();
+    const id = /resp_\w+/.exec(first)[0];
+    const done = await poll(() => client.responses.retrieve(id), (response) => response.status !== 'in_progress' && response.status !== 'queued', { withinMs: 20_000 });
+    res.destroy();
+    assert.equal(done.status, 'completed');
+    assert.equal(outputText(done), wordsText(20000));
+    const again = await allFrames(await open(confab, 'GET', `/v1/responses/${id}?stream=true`, { key: confab.key }));
+    assert.equal(checkEvents(again.slice(0, -1).map((frame) => frame.event)).text, wordsText(20000));
   });
 });
 

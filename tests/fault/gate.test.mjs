@@ -174,7 +174,37 @@ describe('what is pipelined', () => {
   });
 });
 
-describe('slow and idle clients', () => {
+describe('slow and idle clients', { concurrency: true }, () => {
+  it('are let go when their head does not end', { timeout: 60_000 }, async () => {
+    const head = get('/healthz', [host(), `X: ${'y'.repeat(200)}`]);
+    const { closed, ms, answer } = await trickle(head);
+    assert.ok(closed && ms < 30_000, `a head that comes a byte at a time is still read after ${Math.round(ms)} ms`);
+    assert.ok(answer === '' || /^HTTP\/1\.1 4(00|08)/.test(answer), answer);
+  });
+
+  it('are let go when their body stops', { timeout: 60_000 }, async () => {
+    const { closed, ms } = await trickle('', post(['Content-Length: 1000'], '{'));
+    assert.ok(closed && ms < 45_000, `a body that stopped is still awaited after ${Math.round(ms)} ms`);
+  });
+
+  /** Sends `first` at once and then a byte of `rest` every 250 ms, until the server closes. */
+  async function trickle(rest, first = '') {
+    const socket = net.connect(port(), '127.0.0.1');
+    let answer = '';
+    socket.on('error', () => {}).setEncoding('latin1').on('data', (text) => { answer += text; });
+    await once(socket, 'connect');
+    const begin = performance.now();
+    socket.write(first);
+    let at = 0;
+    const timer = setInterval(() => { if (at < rest.length && socket.writable) socket.write(rest[at++]); }, 250);
+    const late = setTimeout(() => socket.destroy(new Error('late')), 50_000);
+    await new Promise((resolve) => { socket.once('close', resolve); });
+    clearInterval(timer);
+    clearTimeout(late);
+    const ms = performance.now() - begin;
+    return { closed: ms < 49_000, ms, answer };
+  }
+
   it('do not keep the others waiting', async () => {
     const heads = [`POST /v1/conversations HTTP/1.1\r\n${host()}\r\n`, post(['Content-Length: 1000'], '{'), 'G', ''];
     const sockets = await Promise.all(Array.from({ length: 120 }, async (_, i) => {

@@ -106,21 +106,36 @@ export class Visitor {
     await picker.filter({ hasText: name }).waitFor();
   }
 
-  async send(text) {
+  /** Types and sends without waiting for anything. */
+  async type(text) {
     await this.$('composer').fill(text);
     await this.$('send').click();
   }
 
-  async waitStatus(status, withinMs = kWaitMs) {
-    await this.page.locator(`[data-testid=message][data-role=assistant][data-status=${status}]`).last().waitFor({ timeout: withinMs });
-    await this.page.waitForFunction((wanted) => [...document.querySelectorAll('[data-testid=message][data-role=assistant]')].at(-1)?.dataset.status === wanted, status, { timeout: withinMs });
+  /** Sends a message and waits until it stands in the chat. */
+  async send(text) {
+    const newest = () => [...document.querySelectorAll('[data-testid=message][data-role=user]')].at(-1)?.dataset.itemId;
+    const before = await this.page.evaluate(newest);
+    await this.type(text);
+    await this.page.waitForFunction((id) => {
+      const last = [...document.querySelectorAll('[data-testid=message][data-role=user]')].at(-1);
+      return last && last.dataset.itemId !== id;
+    }, before);
   }
 
-  /** Waits until the answer being written has come to `word`. */
+  /** Waits until the newest message is an answer with this status. */
+  async waitStatus(status, withinMs = kWaitMs) {
+    await this.page.waitForFunction((wanted) => {
+      const last = [...document.querySelectorAll('[data-testid=message]')].at(-1);
+      return last?.dataset.role === 'assistant' && last.dataset.status === wanted;
+    }, status, { timeout: withinMs });
+  }
+
+  /** Waits until the newest message is an answer that has come to `word`. */
   async waitWord(word, withinMs = kWaitMs) {
     await this.page.waitForFunction((wanted) => {
-      const last = [...document.querySelectorAll('[data-testid=message][data-role=assistant]')].at(-1);
-      return last && new RegExp(`(^|\\s)${wanted}(\\s|$)`).test(last.innerText);
+      const last = [...document.querySelectorAll('[data-testid=message]')].at(-1);
+      return last?.dataset.role === 'assistant' && new RegExp(`(^|\\s)${wanted}(\\s|$)`).test(last.innerText);
     }, word, { timeout: withinMs });
   }
 

@@ -51,7 +51,6 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Ac
         sqlite3_close(handle);
         return base::fail(base::Errc::internal, std::move(message));
     }
-    // tidy: allow raw-new: make_unique cannot reach the private constructor
     std::unique_ptr<Connection> connection(new Connection(handle, counters));
     TRY_VOID(connection->configure(access));
     return connection;

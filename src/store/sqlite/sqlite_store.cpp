@@ -58,7 +58,6 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteOptions options) {
         TRY(auto reader, sqlite::Connection::open(options.path, sqlite::Access::read_only, options.counters));
         readers.push_back(std::move(reader));
     }
-    // tidy: allow raw-new: make_unique cannot reach the private constructor
     return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(writer), std::move(readers), options, newest_run));
 }
 

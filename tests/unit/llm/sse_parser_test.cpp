@@ -69,6 +69,7 @@ TEST(SseParser, follows_the_examples_of_the_standard) {
     EXPECT_EQ(parse("event: add\ndata: 1\n\ndata: 2\n\n"), (Seen{"add|1", "|2"}));
     EXPECT_EQ(parse("id\nretry: 5\nnonsense: x\ndata: a: b\n\n"), Seen{"|a: b"});
     EXPECT_EQ(parse("data\ndata\n\n"), Seen{"|\n"});
+    EXPECT_EQ(parse("event: x\r\ndata: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n"), (Seen{"x|a\nb", "|c"}));
 }
 
 TEST(SseParser, skips_events_without_data) {

@@ -1,0 +1,101 @@
+// What a proxied token costs, and what an open stream holds: nginx and Confab in front of the same model server.
+//
+//     node bench/streams.mjs [ROUNDS]
+//
+// paced: 1,000 connections, 100 tokens an answer, one every 20 ms. unpaced: 64 connections, 64 tokens, as fast as they come.
+// Every measurement has a fresh process; the ways alternate within a round. CPU is utime + stime of the proxy process divided by the
+// tokens that reached the client; memory is the growth of its resident set from idle to its largest value under the load.
+
+import { once } from 'node:events';
+import {
+  cpuMicroseconds, kLoad, makeAccount, median, memoryKib, printTable, round, sleep, start, startConfab, startMock, startNginx, stop, workerOf,
+} from './support.mjs';
+
+const kRounds = Number(process.argv[2] ?? 3);
+const kSampleEveryMs = 100;
+
+const cases = [
+  { name: 'paced', title: '1,000 streams, 100 tokens each, one every 20 ms', args: ['--conns', '1000', '--ramp', '1500', '--seconds', '6', '--model', 'mock-n100-i20'] },
+  { name: 'unpaced', title: '64 streams, 64 tokens each, as fast as they come', args: ['--conns', '64', '--seconds', '3', '--model', 'mock-n64-i0'] },
+];
+
+const mock = await startMock();
+const account = makeAccount('streams');
+const confab = (shards) => () => startConfab({ dataDir: account.dataDir, upstreamPort: mock.port, shards });
+
+const ways = [
+  { name: 'no proxy', api: 'chat', start: async () => mock },
+  { name: 'nginx, 1 worker', api: 'chat', start: () => startNginx(mock.port) },
+  { name: 'Confab chat/completions, 1 shard', api: 'chat', start: confab(1) },
+  { name: 'Confab responses (stored), 1 shard', api: 'responses', start: confab(1) },
+  { name: 'Confab chat/completions, 2 shards', api: 'chat', start: confab(2) },
+  { name: 'Confab responses (stored), 2 shards', api: 'responses', start: confab(2) },
+];
+
+async function load(way, port, args) {
+  const child = start(kLoad, ['--port', String(port), '--api', way.api, '--label', way.name, '--timeout', '30', '--header', `Authorization: Bearer ${account.key}`, ...args]);
+  return { child, done: once(child, 'close') };
+}
+
+async function measure(way, { args }) {
+  const proxy = await way.start();
+  const worker = workerOf(proxy.child.pid);
+  // Eight answers first: code and caches that every process needs once are not charged to the streams.
+  await (await load(way, proxy.port, ['--conns', '8', '--requests', '8', '--model', 'mock-n64-i0'])).done;
+  await sleep(300);
+  const idleKib = memoryKib(worker).VmRSS;
+  const cpuBefore = cpuMicroseconds(worker);
+  const { child, done } = await load(way, proxy.port, args);
+  let peakKib = 0;
+  const sampler = setInterval(() => { peakKib = Math.max(peakKib, memoryKib(worker).VmRSS); }, kSampleEveryMs);
+  await done;
+  clearInterval(sampler);
+  const cpu = cpuMicroseconds(worker) - cpuBefore;
+  const line = child.printed.split('\n').find((text) => text.startsWith('{'));
+  if (!line) throw new Error(`${way.name}: ${child.printed}`);
+  const figures = JSON.parse(line);
+  if (figures.failed) console.error(`streams: ${way.name}: ${child.printed}`);
+  if (proxy !== mock) await stop(proxy.child);
+  return {
+    ...figures,
+    cpuPerToken: cpu / figures.tokens,
+    idleMib: idleKib / 1024,
+    peakMib: peakKib / 1024,
+    kibPerStream: (peakKib - idleKib) / figures.streams_peak,
+  };
+}
+
+for (const way of ways) way.results = Object.fromEntries(cases.map(({ name }) => [name, []]));
+for (let i = 0; i < kRounds; ++i) {
+  for (const one of cases) {
+    for (const way of ways) way.results[one.name].push(await measure(way, one));
+  }
+}
+await stop(mock.child);
+
+for (const { name, title } of cases) {
+  const nginx = ways[1].results[name];
+  const rows = ways.map((way) => {
+    const results = way.results[name];
+    const mid = (pick) => median(results.map(pick));
+    const direct = way === ways[0];
+    // Ratios are taken within each round, so that what disturbs a round disturbs both sides.
+    const ratio = median(results.map((result, i) => result.cpuPerToken / nginx[i].cpuPerToken));
+    return [
+      way.name,
+      direct ? '-' : round(mid((r) => r.cpuPerToken)),
+      direct ? '-' : round(ratio, 2),
+      round(mid((r) => r.tokens_per_s_steady) / 1000),
+      `${round(mid((r) => r.ttft_ms.p50))} / ${round(mid((r) => r.ttft_ms.p99))}`,
+      `${round(mid((r) => r.delay_ms.p50))} / ${round(mid((r) => r.delay_ms.p99))}`,
+      direct ? '-' : `${round(mid((r) => r.idleMib))} / ${round(mid((r) => r.peakMib))}`,
+      direct ? '-' : round(mid((r) => r.kibPerStream)),
+      String(results.reduce((sum, r) => sum + r.failed, 0)),
+    ];
+  });
+  printTable(
+    `${title}; ${kRounds} rounds, medians`,
+    ['', 'CPU us/token', 'ratio to nginx', 'k tokens/s', 'TTFT ms p50 / p99', 'token delay ms p50 / p99', 'RSS MiB idle / peak', 'KiB a stream', 'failed'],
+    rows,
+  );
+}

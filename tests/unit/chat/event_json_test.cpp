@@ -1,0 +1,107 @@
+#include "chat/event_json.hpp"
+
+#include <gmock/gmock.h>
+
+#include "base/json.hpp"
+
+namespace confab::chat {
+namespace {
+
+namespace json = base::json;
+
+ResponseFacts facts() {
+    ResponseFacts result;
+    result.id = store::ResponseId::make();
+    result.created_at = 1'700'000'000;
+    result.model = "m\"1";
+    result.request = R"({"instructions":null,"metadata":{}})";
+    result.item = store::ItemId::make();
+    return result;
+}
+
+json::object data_of(const std::string& event) {
+    const auto begin = event.find("data: ") + 6;
+    EXPECT_TRUE(event.ends_with("\n\n"));
+    EXPECT_EQ(event.find('\n', begin), event.size() - 2) << "data must be one line";
+    return base::parse_json(event.substr(begin, event.size() - 2 - begin)).value().get_object();
+}
+
+json::object render(const ResponseFacts& facts, const ResponseEnd& end, EventKind kind, std::string_view payload = {}) {
+    std::string text;
+    Event event;
+    event.kind = kind;
+    event.payload = payload;
+    render_event(text, facts, end, 7, event);
+    return data_of(text);
+}
+
+TEST(EventJson, ADeltaHasOneLineWhateverItsText) {
+    const auto event = render(facts(), {}, EventKind::text_delta, "a\r\n\"b\"\xF0\x9F\x98\x80\x01");
+    EXPECT_EQ(event.at("type"), "response.output_text.delta");
+    EXPECT_EQ(event.at("sequence_number"), 7);
+    EXPECT_EQ(event.at("delta"), "a\r\n\"b\"\xF0\x9F\x98\x80\x01");
+}
+
+TEST(EventJson, ACancelledAnswerEndsAsIncompleteWithItsStatus) {
+    ResponseEnd end;
+    end.status = store::RunStatus::cancelled;
+    end.text = "half";
+    const auto event = render(facts(), end, EventKind::finished);
+    EXPECT_EQ(event.at("type"), "response.incomplete");
+    const auto& response = event.at("response").as_object();
+    EXPECT_EQ(response.at("status"), "cancelled");
+    EXPECT_EQ(response.at("output").at(0).at("status"), "incomplete");
+    EXPECT_EQ(response.at("output").at(0).at("content").at(0).at("text"), "half");
+}
+
+TEST(EventJson, AFailureCarriesItsErrorFlatAndNested) {
+    ResponseEnd end;
+    end.status = store::RunStatus::failed;
+    end.error_code = "upstream_error";
+    end.error_message = "no";
+    const auto error = render(facts(), end, EventKind::error);
+    EXPECT_EQ(error.at("type"), "error");
+    EXPECT_EQ(error.at("message"), "no");
+    EXPECT_EQ(error.at("error").at("code"), "upstream_error");
+    const auto failed = render(facts(), end, EventKind::finished);
+    EXPECT_EQ(failed.at("type"), "response.failed");
+    EXPECT_EQ(failed.at("response").at("error").at("message"), "no");
+}
+
+TEST(EventJson, TheFirstSnapshotOfABackgroundResponseIsQueued) {
+    auto background = facts();
+    background.background = true;
+    EXPECT_EQ(render(background, {}, EventKind::created).at("response").at("status"), "queued");
+    EXPECT_EQ(render(background, {}, EventKind::in_progress).at("response").at("status"), "in_progress");
+}
+
+TEST(EventJson, TheResponseRepeatsTheRequest) {
+    std::string text;
+    render_response(text, facts(), {});
+    const auto response = base::parse_json(text).value().get_object();
+    EXPECT_TRUE(response.contains("instructions"));
+    EXPECT_TRUE(response.contains("metadata"));
+    EXPECT_EQ(response.at("model"), "m\"1");
+    EXPECT_TRUE(response.at("usage").is_null());
+}
+
+TEST(EventJson, ItemsRenderByTheirRole) {
+    store::Item item;
+    item.id = store::ItemId::make();
+    item.body = "text";
+    std::string text;
+    render_item(text, item);
+    EXPECT_EQ(base::parse_json(text)->at("content").at(0).at("type"), "input_text");
+    item.role = store::ItemRole::assistant;
+    item.truncated = true;
+    item.bytes = 99;
+    text.clear();
+    render_item(text, item);
+    const auto answer = base::parse_json(text).value();
+    EXPECT_EQ(answer.at("content").at(0).at("type"), "output_text");
+    EXPECT_EQ(answer.at("truncated"), true);
+    EXPECT_EQ(answer.at("bytes"), 99);
+}
+
+}  // namespace
+}  // namespace confab::chat
