@@ -9,7 +9,8 @@ namespace {
 
 using web::Access;
 
-constexpr std::int64_t kCookieMaxAge = 400 * 24 * 3600;  // seconds, the most browsers keep; the server ends idle sessions sooner
+constexpr std::int64_t kCookieMaxAge =
+    400 * 24 * 3600;  // seconds, the most browsers keep; the server ends idle sessions sooner
 
 std::string render_user(const store::User& user) {
     std::string body;
@@ -29,7 +30,8 @@ std::string render_user(const store::User& user) {
 
 // Not "Secure": without TLS the cookie would never come back, and TLS ends in front of Confab so far.
 std::string session_cookie(std::string_view token, std::int64_t max_age) {
-    return std::string(kSessionCookie) + "=" + std::string(token) + "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(max_age);
+    return std::string(kSessionCookie) + "=" + std::string(token) +
+           "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(max_age);
 }
 
 Reply signed_in_reply(const auth::SignedIn& signed_in, unsigned status) {
@@ -64,7 +66,9 @@ Task<Result<Reply>> set_up(Context& context, Exchange& exchange) {
     CO_TRY(auto name, fields.text("name"));
     admin.name = name.value_or(std::string());
     std::string agent(request.header("user-agent"));
-    CO_TRY(const auto signed_in, co_await context.accounts.set_up(std::move(token), std::move(admin), std::move(agent)));
+    CO_TRY(
+        const auto signed_in, co_await context.accounts.set_up(std::move(token), std::move(admin), std::move(agent))
+    );
     co_return signed_in_reply(signed_in, 201);
 }
 
@@ -79,7 +83,10 @@ Task<Result<Reply>> sign_in(Context& context, Exchange& exchange) {
     if (!request.remote_is_loopback) {
         remote = request.remote;
     }
-    CO_TRY(const auto signed_in, co_await context.accounts.sign_in(std::move(email), std::move(password), std::move(agent), std::move(remote)));
+    CO_TRY(
+        const auto signed_in,
+        co_await context.accounts.sign_in(std::move(email), std::move(password), std::move(agent), std::move(remote))
+    );
     co_return signed_in_reply(signed_in, 200);
 }
 
@@ -103,7 +110,9 @@ Task<Result<Reply>> change_password(Context& context, Exchange& exchange) {
     CO_TRY(auto current, fields.required_text("current_password"));
     CO_TRY(auto next, fields.required_text("new_password"));
     CO_TRY(auto user, co_await context.store.find_user(user_of(exchange)));
-    CO_TRY_VOID(co_await context.accounts.change_password(std::move(user), std::move(current), std::move(next), session_of(exchange.request())));
+    CO_TRY_VOID(co_await context.accounts.change_password(
+        std::move(user), std::move(current), std::move(next), session_of(exchange.request())
+    ));
     co_return web::json_reply("{}");
 }
 

@@ -23,17 +23,20 @@ bool origin_matches(const web::Request& request) {
     return origin == "http://" + std::string(host) || origin == "https://" + std::string(host);
 }
 
-// A browser sends cookies with requests that other sites make; it also says so. A request with a cookie must show where it is
-// from; one without may keep silent (a program), but not come from elsewhere.
+// A browser sends cookies with requests that other sites make; it also says so. A request with a cookie must show where
+// it is from; one without may keep silent (a program), but not come from elsewhere.
 Status check_site(const web::Request& request) {
     const std::string_view site = request.header("sec-fetch-site");
     const bool has_origin = request.has_header("origin");
     const bool same_site = site == "same-origin" || site == "none";
     const bool silent = site.empty() && !has_origin;
-    const bool allowed = silent ? request.caller.carrier != Carrier::cookie : (site.empty() || same_site) && (!has_origin || origin_matches(request));
+    const bool allowed = silent ? request.caller.carrier != Carrier::cookie
+                                : (site.empty() || same_site) && (!has_origin || origin_matches(request));
     if (!allowed) {
         return fail(
-            Errc::forbidden, "This request did not come from Confab's own page. Programs use an API key instead of the cookie.", "cross_site_request"
+            Errc::forbidden,
+            "This request did not come from Confab's own page. Programs use an API key instead of the cookie.",
+            "cross_site_request"
         );
     }
     return {};
@@ -51,7 +54,9 @@ Task<Status> identify(Context& context, web::Request& request) {
     const std::string_view authorization = request.header("authorization");
     if (request.has_header("authorization")) {
         if (authorization.size() < 7 || !base::iequals(authorization.substr(0, 7), "bearer ")) {
-            co_return fail(Errc::unauthenticated, "Send the API key as 'Authorization: Bearer sk-...'.", "invalid_api_key");
+            co_return fail(
+                Errc::unauthenticated, "Send the API key as 'Authorization: Bearer sk-...'.", "invalid_api_key"
+            );
         }
         CO_TRY(const auto identity, co_await context.authenticator.by_key(base::trim(authorization.substr(7))));
         set_caller(request, Carrier::bearer, identity);

@@ -1,4 +1,5 @@
-// The one door: who asks, and may they. Every request of every carrier passes here, and nowhere else is decided about it.
+// The one door: who asks, and may they. Every request of every carrier passes here, and nowhere else is decided about
+// it.
 #pragma once
 
 #include "api/context.hpp"

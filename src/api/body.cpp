@@ -41,7 +41,11 @@ Result<json::object> parse_body(const web::Request& request) {
         return json::object();
     }
     if (!is_json_type(request.header("content-type"))) {
-        return fail(Errc::unsupported_media, "The body must be JSON: send content-type: application/json.", "unsupported_content_type");
+        return fail(
+            Errc::unsupported_media,
+            "The body must be JSON: send content-type: application/json.",
+            "unsupported_content_type"
+        );
     }
     TRY(auto value, base::parse_json(request.body));
     if (!value.is_object()) {
@@ -56,7 +60,9 @@ const json::value* Fields::any(std::string_view name) const {
 }
 
 std::unexpected<base::Error> Fields::wrong_type(std::string_view name, std::string_view expected) const {
-    return invalid(param(name), "Invalid type for '" + param(name) + "': expected " + std::string(expected) + ".", "invalid_type");
+    return invalid(
+        param(name), "Invalid type for '" + param(name) + "': expected " + std::string(expected) + ".", "invalid_type"
+    );
 }
 
 Result<std::optional<std::string>> Fields::text(std::string_view name, std::size_t bytes_max) const {
@@ -69,7 +75,11 @@ Result<std::optional<std::string>> Fields::text(std::string_view name, std::size
     }
     const std::string_view content = view(member->get_string());
     if (content.size() > bytes_max) {
-        return invalid(param(name), "'" + param(name) + "' is longer than " + std::to_string(bytes_max) + " bytes.", "string_above_max_length");
+        return invalid(
+            param(name),
+            "'" + param(name) + "' is longer than " + std::to_string(bytes_max) + " bytes.",
+            "string_above_max_length"
+        );
     }
     if (!base::is_utf8(content)) {
         return invalid(param(name), "'" + param(name) + "' is not valid UTF-8.", "invalid_utf8");
@@ -122,7 +132,9 @@ Result<std::optional<std::int64_t>> Fields::integer(std::string_view name, std::
     const std::int64_t value = member->get_int64();
     if (value < min || value > max) {
         return invalid(
-            param(name), "'" + param(name) + "' must be from " + std::to_string(min) + " to " + std::to_string(max) + ".", "invalid_value"
+            param(name),
+            "'" + param(name) + "' must be from " + std::to_string(min) + " to " + std::to_string(max) + ".",
+            "invalid_value"
         );
     }
     return value;

@@ -16,15 +16,16 @@ namespace json = base::json;
 
 inline constexpr std::size_t kPageRowsMax = 100;
 
-// The body as an object. Errors: unsupported_media when it is declared as something other than JSON, invalid_request when it is
-// not a JSON object. An empty body is an empty object.
+// The body as an object. Errors: unsupported_media when it is declared as something other than JSON, invalid_request
+// when it is not a JSON object. An empty body is an empty object.
 base::Result<json::object> parse_body(const web::Request& request);
 
 // Absent and null members are nothing; a member of another type is an error that names it as `param`.
 class Fields {
 public:
     // `prefix` stands before the names in errors, for instance "text.".
-    explicit Fields(const json::object& object, std::string prefix = {}) : object_(object), prefix_(std::move(prefix)) {}
+    explicit Fields(const json::object& object, std::string prefix = {})
+        : object_(object), prefix_(std::move(prefix)) {}
 
     base::Result<std::optional<std::string>> text(std::string_view name, std::size_t bytes_max = 64 * 1024) const;
     base::Result<std::string> required_text(std::string_view name, std::size_t bytes_max = 64 * 1024) const;
@@ -44,12 +45,16 @@ private:
     std::string prefix_;
 };
 
-// `metadata`: at most 16 pairs, keys of 64 and string values of 512 characters. Rendered as a JSON object, "{}" when absent.
+// `metadata`: at most 16 pairs, keys of 64 and string values of 512 characters. Rendered as a JSON object, "{}" when
+// absent.
 base::Result<std::optional<std::string>> parse_metadata(const Fields& fields);
 
 // Paging parameters of a list: limit (1..100), order (asc, desc), after (an id of the listed kind).
 template <class Id>
-base::Result<store::PageRequest<Id>> parse_page(const web::Request& request, store::Order order_default = store::Order::descending) {
+base::Result<store::PageRequest<Id>> parse_page(
+    const web::Request& request,
+    store::Order order_default = store::Order::descending
+) {
     store::PageRequest<Id> page;
     page.order = order_default;
     if (const auto limit = request.query_value("limit")) {

@@ -20,8 +20,10 @@ public:
     explicit Collector(meter::ByteBudget& budget) : lease_(budget.try_lease(kLeaseStepBytes)) {}
 
     void on_head(const net::HttpHead& /*head*/) override {}
+
     net::Flow on_body(std::string_view bytes) override {
-        overloaded = overloaded || !lease_ || (body.size() + bytes.size() > lease_->bytes() && !lease_->grow(kLeaseStepBytes));
+        overloaded =
+            overloaded || !lease_ || (body.size() + bytes.size() > lease_->bytes() && !lease_->grow(kLeaseStepBytes));
         if (overloaded) {
             return net::Flow::finish;
         }
@@ -97,14 +99,19 @@ Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::Up
         co_return std::unexpected(head.error());
     }
     if (sink.overloaded) {
-        co_return base::fail(base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
+        co_return base::fail(
+            base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded"
+        );
     }
     if (head->status >= 400) {
         co_return std::unexpected(llm::error_from_answer(*upstream, *head, sink.body));
     }
-    if (sink.body.empty() || sink.body.find_first_not_of(" \t\r\n") == std::string::npos || sink.body[sink.body.find_first_not_of(" \t\r\n")] != '{') {
+    if (sink.body.empty() || sink.body.find_first_not_of(" \t\r\n") == std::string::npos ||
+        sink.body[sink.body.find_first_not_of(" \t\r\n")] != '{') {
         co_return base::fail(
-            base::Errc::upstream_failed, "The model server '" + upstream->name + "' did not answer with JSON. Is its base URL right?", "upstream_bad_answer"
+            base::Errc::upstream_failed,
+            "The model server '" + upstream->name + "' did not answer with JSON. Is its base URL right?",
+            "upstream_bad_answer"
         );
     }
     co_return web::json_reply(std::move(sink.body));
@@ -112,7 +119,9 @@ Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::Up
 
 Task<Result<Reply>> create_chat_completion(Context& context, Exchange& exchange) {
     if (context.draining.load(std::memory_order_relaxed)) {
-        co_return base::fail(base::Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down");
+        co_return base::fail(
+            base::Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down"
+        );
     }
     CO_TRY(const auto parameters, parse_chat_request(exchange.request()));
     CO_TRY(auto upstream, co_await context.upstreams.choose(parameters.model));

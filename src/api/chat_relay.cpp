@@ -48,7 +48,9 @@ std::optional<base::Error> error_in(std::string_view data, bool is_error_event) 
 }  // namespace
 
 ChatRelay::ChatRelay(Context& context, llm::UpstreamPtr upstream, std::string body)
-    : context_(context), upstream_(std::move(upstream)), call_(context.client, make_request(*upstream_, std::move(body)), *this),
+    : context_(context),
+      upstream_(std::move(upstream)),
+      call_(context.client, make_request(*upstream_, std::move(body)), *this),
       news_(context.shard.executor()) {}
 
 void ChatRelay::start() {

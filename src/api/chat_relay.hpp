@@ -1,8 +1,9 @@
 // ChatRelay: passes a streamed chat completion on, event by event, without understanding it.
 //
-// The model server's bytes are parsed into SSE events only, and each event's data goes on unchanged: tools, images, reasoning and
-// whatever comes next pass unharmed. What is mended is the framing (CRLF, comments, a missing [DONE]) and errors, which take the
-// standard shape. Memory: at most kPendingBytesMax wait for a slow client; then the server is paused.
+// The model server's bytes are parsed into SSE events only, and each event's data goes on unchanged: tools, images,
+// reasoning and whatever comes next pass unharmed. What is mended is the framing (CRLF, comments, a missing [DONE]) and
+// errors, which take the standard shape. Memory: at most kPendingBytesMax wait for a slow client; then the server is
+// paused.
 #pragma once
 
 #include <memory>
@@ -22,12 +23,13 @@ public:
 
     // Starts the exchange; it goes on in the background until its end or cancel().
     void start();
-    // Waits until the server has answered: nothing when a stream has begun, else the error to answer with. An answer that is one JSON
-    // document although a stream was asked for is turned into a stream of one event.
+    // Waits until the server has answered: nothing when a stream has begun, else the error to answer with. An answer
+    // that is one JSON document although a stream was asked for is turned into a stream of one event.
     Task<std::optional<base::Error>> wait_for_head();
     // Sends everything on; returns when the stream has ended or the client has gone.
     Task<void> send_to(web::StreamWriter& writer);
     void cancel();
+
     void client_gone() {
         cancel();
         news_.notify();
@@ -53,16 +55,19 @@ private:
     std::string document_;  // of an answer that is no stream
     Shape shape_ = Shape::unknown;
     std::optional<base::Error> refusal_;
-    bool done_ = false;     // [DONE] or an error went out
-    bool over_ = false;     // nothing more comes
+    bool done_ = false;  // [DONE] or an error went out
+    bool over_ = false;  // nothing more comes
     bool paused_ = false;
 };
 
 class ChatRelayStreamer final : public web::Streamer {
 public:
     explicit ChatRelayStreamer(std::shared_ptr<ChatRelay> relay) : relay_(std::move(relay)) {}
+
     ~ChatRelayStreamer() override { relay_->cancel(); }
+
     Task<void> stream(web::StreamWriter& writer) override { co_await relay_->send_to(writer); }
+
     void client_gone() override { relay_->client_gone(); }
 
 private:

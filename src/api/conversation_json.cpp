@@ -45,7 +45,9 @@ void render_conversation(std::string& text, const store::Conversation& conversat
     out.member("id", conversation.id.str());
     out.member("object", "conversation");
     out.member("created_at", conversation.created_at);
-    out.raw_member("metadata", conversation.metadata.empty() ? std::string_view("{}") : std::string_view(conversation.metadata));
+    out.raw_member(
+        "metadata", conversation.metadata.empty() ? std::string_view("{}") : std::string_view(conversation.metadata)
+    );
     out.member_or_null("title", conversation.title);
     out.member("updated_at", conversation.updated_at);
     out.member_or_null("model", conversation.model);

@@ -2,7 +2,6 @@
 #include "api/conversation_json.hpp"
 #include "api/input.hpp"
 #include "api/routes.hpp"
-
 #include "base/text.hpp"
 
 namespace confab::api {
@@ -58,7 +57,9 @@ Task<Result<Reply>> update_metadata(Context& context, Exchange& exchange) {
     if (!patch.metadata) {
         co_return base::invalid("metadata", "Missing required parameter: 'metadata'.", "missing_required_parameter");
     }
-    CO_TRY(const auto conversation, co_await context.store.update_conversation(user_of(exchange), id, std::move(patch)));
+    CO_TRY(
+        const auto conversation, co_await context.store.update_conversation(user_of(exchange), id, std::move(patch))
+    );
     co_return conversation_reply(conversation);
 }
 
@@ -73,7 +74,9 @@ Task<Result<Reply>> patch_conversation(Context& context, Exchange& exchange) {
     CO_TRY(patch.pinned, fields.boolean("pinned"));
     CO_TRY(patch.archived, fields.boolean("archived"));
     CO_TRY(patch.metadata, parse_metadata(fields));
-    CO_TRY(const auto conversation, co_await context.store.update_conversation(user_of(exchange), id, std::move(patch)));
+    CO_TRY(
+        const auto conversation, co_await context.store.update_conversation(user_of(exchange), id, std::move(patch))
+    );
     co_return conversation_reply(conversation);
 }
 

@@ -32,7 +32,12 @@ void end(base::JsonWriter& out, std::string_view finish_reason) {
     out.end_object();
 }
 
-std::string render_chunk(const std::string& id, std::string_view role, std::string_view content, std::string_view finish_reason) {
+std::string render_chunk(
+    const std::string& id,
+    std::string_view role,
+    std::string_view content,
+    std::string_view finish_reason
+) {
     std::string text = "data: ";
     base::JsonWriter out(text);
     begin(out, id, "chat.completion.chunk");

@@ -6,7 +6,6 @@
 
 #include "web/exchange.hpp"
 
-
 namespace confab::api {
 
 std::string demo_chat_document();

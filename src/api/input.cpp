@@ -47,7 +47,8 @@ std::int64_t estimate_parts(const json::array& parts) {
     for (const auto& part : parts) {
         const json::value* text = part.is_object() ? base::find(part.get_object(), "text") : nullptr;
         const bool is_text = text != nullptr && text->is_string();
-        tokens += is_text ? llm::estimate_tokens({text->get_string().data(), text->get_string().size()}) : llm::kImageTokens;
+        tokens +=
+            is_text ? llm::estimate_tokens({text->get_string().data(), text->get_string().size()}) : llm::kImageTokens;
     }
     return tokens;
 }
@@ -106,14 +107,20 @@ Result<NewItem> parse_item(const json::value& value, const std::string& param) {
     const Fields fields(value.get_object(), param + ".");
     TRY(const auto type, fields.text("type"));
     if (type && *type != "message") {
-        return invalid(fields.param("type"), "Only messages can be stored so far; '" + *type + "' cannot.", "unsupported_item_type");
+        return invalid(
+            fields.param("type"), "Only messages can be stored so far; '" + *type + "' cannot.", "unsupported_item_type"
+        );
     }
     NewItem item;
     item.id = store::ItemId::make();
     TRY(item.role, parse_role(fields));
     const json::value* content = fields.any("content");
     if (content == nullptr) {
-        return invalid(fields.param("content"), "Missing required parameter: '" + fields.param("content") + "'.", "missing_required_parameter");
+        return invalid(
+            fields.param("content"),
+            "Missing required parameter: '" + fields.param("content") + "'.",
+            "missing_required_parameter"
+        );
     }
     TRY_VOID(set_content(item, *content, fields.param("content")));
     return item;
@@ -136,7 +143,9 @@ Result<std::vector<NewItem>> parse_input(const json::value& input, std::string_v
     }
     const auto& array = input.get_array();
     if (array.size() > items_max) {
-        return invalid(name, "'" + name + "' has at most " + std::to_string(items_max) + " items.", "array_above_max_length");
+        return invalid(
+            name, "'" + name + "' has at most " + std::to_string(items_max) + " items.", "array_above_max_length"
+        );
     }
     for (std::size_t i = 0; i < array.size(); ++i) {
         TRY(auto item, parse_item(array[i], name + "[" + std::to_string(i) + "]"));

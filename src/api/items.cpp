@@ -53,7 +53,9 @@ Task<Result<Reply>> get_item(Context& context, Exchange& exchange) {
 
 Task<Result<Reply>> delete_item(Context& context, Exchange& exchange) {
     CO_TRY(const auto path, parse_item_path(exchange.request()));
-    CO_TRY(const auto conversation, co_await context.store.delete_item(user_of(exchange), path.conversation, path.item));
+    CO_TRY(
+        const auto conversation, co_await context.store.delete_item(user_of(exchange), path.conversation, path.item)
+    );
     co_return conversation_reply(conversation);
 }
 

@@ -12,10 +12,14 @@ public:
     void counter(const char* name, const char* help, const meter::Counter& counter) {
         add(name, help, prometheus::MetricType::Counter).counter.value = static_cast<double>(counter.value());
     }
+
     void gauge(const char* name, const char* help, double value) {
         add(name, help, prometheus::MetricType::Gauge).gauge.value = value;
     }
-    void gauge(const char* name, const char* help, const meter::Gauge& value) { gauge(name, help, static_cast<double>(value.value())); }
+
+    void gauge(const char* name, const char* help, const meter::Gauge& value) {
+        gauge(name, help, static_cast<double>(value.value()));
+    }
 
     std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
 
@@ -34,13 +38,23 @@ private:
 };
 
 void add_store(Families& families, const meter::StoreCounters& store) {
-    families.counter("confab_store_connections_opened_total", "Database connections opened since the start.", store.connections_opened);
+    families.counter(
+        "confab_store_connections_opened_total",
+        "Database connections opened since the start.",
+        store.connections_opened
+    );
     families.gauge("confab_store_connections_live", "Database connections open now.", store.connections_live);
     families.counter("confab_store_statements_prepared_total", "SQL statements prepared.", store.statements_prepared);
-    families.counter("confab_store_statements_reused_total", "Uses of a statement that was prepared before.", store.statements_reused);
+    families.counter(
+        "confab_store_statements_reused_total", "Uses of a statement that was prepared before.", store.statements_reused
+    );
     families.gauge("confab_store_statements_live", "Prepared statements held.", store.statements_live);
     families.counter("confab_store_commits_total", "Transactions committed.", store.commits);
-    families.counter("confab_store_operations_total", "Write operations; divided by commits, the size of a group commit.", store.operations);
+    families.counter(
+        "confab_store_operations_total",
+        "Write operations; divided by commits, the size of a group commit.",
+        store.operations
+    );
     families.gauge("confab_store_writer_queue_depth", "Write operations waiting.", store.writer_queue_depth);
     families.gauge("confab_store_wal_bytes", "Size of the write-ahead log.", store.wal_bytes);
     families.counter("confab_store_read_timeouts_total", "Reads broken off after 2 s.", store.read_timeouts);
@@ -69,10 +83,18 @@ void add_runs(Families& families, const meter::RunCounters& runs) {
 
 void add_upstream(Families& families, const meter::UpstreamCounters& upstream) {
     families.counter("confab_upstream_requests_total", "Requests sent to model servers.", upstream.requests);
-    families.counter("confab_upstream_connections_opened_total", "Connections opened to model servers.", upstream.connections_opened);
-    families.counter("confab_upstream_connections_reused_total", "Requests that found a connection in the pool.", upstream.connections_reused);
+    families.counter(
+        "confab_upstream_connections_opened_total", "Connections opened to model servers.", upstream.connections_opened
+    );
+    families.counter(
+        "confab_upstream_connections_reused_total",
+        "Requests that found a connection in the pool.",
+        upstream.connections_reused
+    );
     families.gauge("confab_upstream_requests_live", "Requests to model servers under way.", upstream.requests_live);
-    families.counter("confab_upstream_received_bytes_total", "Bytes received from model servers.", upstream.bytes_received);
+    families.counter(
+        "confab_upstream_received_bytes_total", "Bytes received from model servers.", upstream.bytes_received
+    );
 }
 
 }  // namespace
@@ -83,8 +105,12 @@ std::string render_metrics(const meter::Counters& counters, const meter::ByteBud
     add_http(families, counters.http);
     add_runs(families, counters.runs);
     add_upstream(families, counters.upstream);
-    families.gauge("confab_budget_limit_bytes", "Bytes that buffers may hold at once.", static_cast<double>(budget.bytes_max()));
-    families.gauge("confab_budget_leased_bytes", "Bytes that buffers hold now.", static_cast<double>(budget.bytes_leased()));
+    families.gauge(
+        "confab_budget_limit_bytes", "Bytes that buffers may hold at once.", static_cast<double>(budget.bytes_max())
+    );
+    families.gauge(
+        "confab_budget_leased_bytes", "Bytes that buffers hold now.", static_cast<double>(budget.bytes_leased())
+    );
     return families.text();
 }
 

@@ -1,6 +1,6 @@
 // /healthz, /readyz, /metrics: for whoever runs the server.
-#include "api/routes.hpp"
 #include "api/metrics.hpp"
+#include "api/routes.hpp"
 
 namespace confab::api {
 

@@ -10,14 +10,19 @@ using web::Access;
 
 // No script but our own files, nothing from elsewhere, no inline style, no framing; text becomes DOM nodes, never HTML.
 constexpr std::string_view kContentSecurityPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; font-src "
+    "'self'; "
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for "
+    "'script'; trusted-types 'none'";
 
 Task<Result<Reply>> serve(std::string path, Exchange& exchange) {
     const web::Asset* asset = web::find_asset(path);
     if (asset == nullptr) {
         const bool page = path == web::kIndexPath;
-        co_return base::not_found(page ? "This build of Confab has no page; the API works." : "There is nothing at this address.", "unknown_route");
+        co_return base::not_found(
+            page ? "This build of Confab has no page; the API works." : "There is nothing at this address.",
+            "unknown_route"
+        );
     }
     const web::Request& request = exchange.request();
     Reply reply;
@@ -63,7 +68,8 @@ void add_page_routes(web::Router& router) {
     for (const char* pattern : {"/", "/setup", "/login", "/settings", "/settings/{section}", "/c/{id}"}) {
         add(pattern, [](Exchange& exchange) { return serve(std::string(web::kIndexPath), exchange); });
     }
-    for (const char* pattern : {"/assets/{file}", "/favicon.svg", "/favicon.ico", "/manifest.webmanifest", "/robots.txt"}) {
+    for (const char* pattern :
+         {"/assets/{file}", "/favicon.svg", "/favicon.ico", "/manifest.webmanifest", "/robots.txt"}) {
         add(pattern, [](Exchange& exchange) { return serve(exchange.request().path, exchange); });
     }
 }

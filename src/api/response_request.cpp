@@ -16,25 +16,37 @@ constexpr std::size_t kInstructionsBytesMax = 1024 * 1024;
 Status parse_target(const Fields& fields, store::RunTarget& target) {
     const json::value* conversation = fields.any("conversation");
     if (conversation != nullptr) {
-        const std::string_view text = conversation->is_string()   ? std::string_view(conversation->get_string().data(), conversation->get_string().size())
-                                      : conversation->is_object() ? base::find_string(conversation->get_object(), "id")
-                                                                  : std::string_view();
+        const std::string_view text =
+            conversation->is_string()
+                ? std::string_view(conversation->get_string().data(), conversation->get_string().size())
+            : conversation->is_object() ? base::find_string(conversation->get_object(), "id")
+                                        : std::string_view();
         if (text.empty()) {
             return invalid("conversation", "'conversation' is an id or an object with an id.", "invalid_type");
         }
         target.conversation = store::ConversationId::parse(text);
         if (!target.conversation) {
-            return base::not_found("Conversation with id '" + std::string(text) + "' not found.", "not_found", "conversation");
+            return base::not_found(
+                "Conversation with id '" + std::string(text) + "' not found.", "not_found", "conversation"
+            );
         }
     }
     TRY(const auto previous, fields.text("previous_response_id"));
     if (previous) {
         if (target.conversation) {
-            return invalid("previous_response_id", "'conversation' and 'previous_response_id' exclude each other.", "mutually_exclusive_parameters");
+            return invalid(
+                "previous_response_id",
+                "'conversation' and 'previous_response_id' exclude each other.",
+                "mutually_exclusive_parameters"
+            );
         }
         target.previous_response = store::ResponseId::parse(*previous);
         if (!target.previous_response) {
-            return invalid("previous_response_id", "Previous response with id '" + *previous + "' not found.", "previous_response_not_found");
+            return invalid(
+                "previous_response_id",
+                "Previous response with id '" + *previous + "' not found.",
+                "previous_response_not_found"
+            );
         }
     }
     return {};
@@ -56,20 +68,27 @@ Status parse_modes(const Fields& fields, ResponseRequest& request) {
 Status parse_tools(const Fields& fields) {
     TRY(const json::array* tools, fields.array("tools"));
     if (tools != nullptr && !tools->empty()) {
-        return invalid("tools", "Tools cannot be used with /v1/responses yet. Use /v1/chat/completions, which passes them on.", "unsupported_parameter");
+        return invalid(
+            "tools",
+            "Tools cannot be used with /v1/responses yet. Use /v1/chat/completions, which passes them on.",
+            "unsupported_parameter"
+        );
     }
     return {};
 }
 
-// The members of the Response object that repeat the request. All of them, always: strict clients want every one present.
+// The members of the Response object that repeat the request. All of them, always: strict clients want every one
+// present.
 class Echo {
 public:
     explicit Echo(std::string& text) : out_(text) { out_.begin_object(); }
+
     void finish() { out_.end_object(); }
 
     void raw(std::string_view name, const json::value* value, std::string_view otherwise) {
         out_.raw_member(name, value == nullptr ? std::string(otherwise) : base::to_string(*value));
     }
+
     template <class T>
     void optional(std::string_view name, const std::optional<T>& value) {
         out_.key(name);
@@ -79,6 +98,7 @@ public:
             out_.value(nullptr);
         }
     }
+
     base::JsonWriter& writer() { return out_; }
 
 private:

@@ -11,7 +11,8 @@ struct ResponseRequest {
     bool stream = false;
 };
 
-// Follows the facts of api/responses-facts.md, section 2. Unknown fields are ignored; a known one of a wrong type or value is named.
+// Follows the facts of api/responses-facts.md, section 2. Unknown fields are ignored; a known one of a wrong type or
+// value is named.
 base::Result<ResponseRequest> parse_response_request(const json::object& body);
 
 }  // namespace confab::api

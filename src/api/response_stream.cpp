@@ -85,7 +85,12 @@ Task<bool> ResponseStreamer::replay_chunks(web::StreamWriter& writer, const stor
     }
 }
 
-Task<bool> ResponseStreamer::write_events(web::StreamWriter& writer, const store::Run& run, const chat::EventLog& log, chat::Sequence log_first) {
+Task<bool> ResponseStreamer::write_events(
+    web::StreamWriter& writer,
+    const store::Run& run,
+    const chat::EventLog& log,
+    chat::Sequence log_first
+) {
     const auto facts = chat::facts_of(run);
     const auto end = chat::end_of(run);
     std::string bytes;
@@ -102,7 +107,8 @@ Task<bool> ResponseStreamer::write_events(web::StreamWriter& writer, const store
     co_return true;
 }
 
-// The log has expired: the same story told from the stored item, with one delta. Whoever had seen more than that gets the end.
+// The log has expired: the same story told from the stored item, with one delta. Whoever had seen more than that gets
+// the end.
 Task<void> ResponseStreamer::replay_rebuilt(web::StreamWriter& writer, const store::Run& run) {
     const auto end = chat::end_of(run);
     chat::EventLog log;

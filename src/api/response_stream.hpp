@@ -1,18 +1,31 @@
-// The event stream of a response: live from the run while it is under way, else from what the store kept. A viewer may begin
-// anywhere and gets the same bytes as every other.
+// The event stream of a response: live from the run while it is under way, else from what the store kept. A viewer may
+// begin anywhere and gets the same bytes as every other.
 #pragma once
 
 #include "api/context.hpp"
 
 namespace confab::api {
 
-inline constexpr std::chrono::seconds kKeepAliveEvery{10};  // a comment line, so that nothing on the way takes silence for death
+inline constexpr std::chrono::seconds kKeepAliveEvery{10
+};  // a comment line, so that nothing on the way takes silence for death
 
 class ResponseStreamer final : public web::Streamer {
 public:
-    // `own_run` is set for the connection that started a run which must not outlive it (not background): its leaving cancels the run.
-    ResponseStreamer(Context& context, store::UserNo user, store::ResponseId id, chat::Sequence from, chat::RunPtr own_run)
-        : context_(context), viewer_(context.counters.runs.viewers_live), user_(user), id_(id), next_(from), own_run_(std::move(own_run)) {}
+    // `own_run` is set for the connection that started a run which must not outlive it (not background): its leaving
+    // cancels the run.
+    ResponseStreamer(
+        Context& context,
+        store::UserNo user,
+        store::ResponseId id,
+        chat::Sequence from,
+        chat::RunPtr own_run
+    )
+        : context_(context),
+          viewer_(context.counters.runs.viewers_live),
+          user_(user),
+          id_(id),
+          next_(from),
+          own_run_(std::move(own_run)) {}
 
     Task<void> stream(web::StreamWriter& writer) override;
     void client_gone() override;
@@ -24,7 +37,12 @@ private:
     Task<bool> replay_chunks(web::StreamWriter& writer, const store::Run& run);
     Task<bool> log_is_kept(const store::Run& run);
     Task<void> replay_rebuilt(web::StreamWriter& writer, const store::Run& run);
-    Task<bool> write_events(web::StreamWriter& writer, const store::Run& run, const chat::EventLog& log, chat::Sequence log_first);
+    Task<bool> write_events(
+        web::StreamWriter& writer,
+        const store::Run& run,
+        const chat::EventLog& log,
+        chat::Sequence log_first
+    );
 
     Context& context_;
     meter::LiveHandle viewer_;

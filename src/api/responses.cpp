@@ -37,7 +37,9 @@ Task<Result<Reply>> wait_for_answer(Exchange& exchange, chat::RunPtr run) {
     exchange.unwatch_client();
     const chat::ResponseEnd& end = run->end();
     if (end.status == store::RunStatus::failed && !end.text) {
-        co_return base::fail(end.errc, end.error_message, end.error_code, end.error_code == "model_not_found" ? "model" : "");
+        co_return base::fail(
+            end.errc, end.error_message, end.error_code, end.error_code == "model_not_found" ? "model" : ""
+        );
     }
     co_return web::json_reply(render_run(run->facts(), end));
 }
@@ -102,7 +104,9 @@ Task<Result<Reply>> cancel_response(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, parse_path_id<store::ResponseId>(exchange.request(), 0, "Response"));
     CO_TRY(const auto run, co_await context.store.find_run(user_of(exchange), id));
     if (!run.background) {
-        co_return base::fail(Errc::invalid_request, "Cannot cancel a synchronous response.", "not_cancellable", "response_id");
+        co_return base::fail(
+            Errc::invalid_request, "Cannot cancel a synchronous response.", "not_cancellable", "response_id"
+        );
     }
     co_await context.directory.cancel(user_of(exchange), id);
     CO_TRY(auto rendered, co_await render_found(context, user_of(exchange), id));

@@ -1,4 +1,5 @@
-// The route table, one function per resource. Each file of this layer is one resource: parse -> authorise -> service -> render.
+// The route table, one function per resource. Each file of this layer is one resource: parse -> authorise -> service ->
+// render.
 #pragma once
 
 #include "api/context.hpp"

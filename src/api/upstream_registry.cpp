@@ -1,8 +1,8 @@
 #include "api/upstream_registry.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
+
+#include <spdlog/spdlog.h>
 
 #include "base/json.hpp"
 
@@ -85,9 +85,12 @@ Task<Status> UpstreamRegistry::remove(std::string name) {
 }
 
 Task<Status> UpstreamRegistry::add_at_home(llm::Upstream upstream) {
-    const bool taken = std::ranges::any_of(configured_, named(upstream.name)) || std::ranges::any_of(stored_, named(upstream.name));
+    const bool taken =
+        std::ranges::any_of(configured_, named(upstream.name)) || std::ranges::any_of(stored_, named(upstream.name));
     if (taken) {
-        co_return base::fail(Errc::conflict, "There is a model server with this name already.", "upstream_exists", "name");
+        co_return base::fail(
+            Errc::conflict, "There is a model server with this name already.", "upstream_exists", "name"
+        );
     }
     if (stored_.size() >= kStoredMax) {
         co_return base::invalid("name", "There are 50 model servers already. Remove one first.", "too_many_upstreams");
@@ -103,7 +106,8 @@ Task<Status> UpstreamRegistry::remove_at_home(std::string name) {
     if (std::erase_if(next, named(name)) == 0) {
         const bool configured = std::ranges::any_of(configured_, named(name));
         co_return base::not_found(
-            configured ? "This model server comes from the configuration; remove it there." : "There is no model server with this name.",
+            configured ? "This model server comes from the configuration; remove it there."
+                       : "There is no model server with this name.",
             configured ? "upstream_configured" : "not_found",
             "name"
         );

@@ -1,7 +1,7 @@
 // UpstreamRegistry: the model servers from the configuration plus those an administrator connected in the page.
 //
-// The latter are kept in the store as one setting; their API keys are sealed with a key file of the data directory, so that a
-// copied database alone gives none away. Lives on the home shard of Upstreams.
+// The latter are kept in the store as one setting; their API keys are sealed with a key file of the data directory, so
+// that a copied database alone gives none away. Lives on the home shard of Upstreams.
 #pragma once
 
 #include <string>
@@ -15,8 +15,18 @@ namespace confab::api {
 
 class UpstreamRegistry {
 public:
-    UpstreamRegistry(net::Executor home, store::SettingStore& store, llm::Upstreams& upstreams, auth::Sealer sealer, std::vector<llm::Upstream> configured)
-        : home_(home), store_(store), upstreams_(upstreams), sealer_(std::move(sealer)), configured_(std::move(configured)) {}
+    UpstreamRegistry(
+        net::Executor home,
+        store::SettingStore& store,
+        llm::Upstreams& upstreams,
+        auth::Sealer sealer,
+        std::vector<llm::Upstream> configured
+    )
+        : home_(home),
+          store_(store),
+          upstreams_(upstreams),
+          sealer_(std::move(sealer)),
+          configured_(std::move(configured)) {}
 
     // Reads what is stored and tells Upstreams. Once, at start, on the home shard.
     net::Task<base::Status> load();

@@ -2,7 +2,6 @@
 #include "api/body.hpp"
 #include "api/routes.hpp"
 #include "api/upstream_registry.hpp"
-
 #include "base/text.hpp"
 
 namespace confab::api {

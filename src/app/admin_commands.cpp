@@ -30,7 +30,9 @@ std::string padded(std::string text, std::size_t width) {
 Task<Result<store::User>> find_user(Accounts& accounts, std::string email) {
     auto user = co_await accounts.store().find_user_by_email(base::ascii_lower(base::trim(email)));
     if (!user && user.error().errc == Errc::not_found) {
-        co_return base::not_found("There is no user with the address " + email + ". 'confab user list' shows all.", "user_not_found");
+        co_return base::not_found(
+            "There is no user with the address " + email + ". 'confab user list' shows all.", "user_not_found"
+        );
     }
     co_return user;
 }
@@ -54,7 +56,8 @@ Task<Result<std::string>> list_users(Accounts& accounts) {
     }
     std::string text = padded("EMAIL", 32) + padded("ROLE", 6) + padded("SINCE (UTC)", 16) + "NAME\n";
     for (const store::User& user : users) {
-        text += padded(user.email, 32) + padded(user.role == store::Role::admin ? "admin" : "member", 6) + padded(date(user.created_at), 16) + user.name + "\n";
+        text += padded(user.email, 32) + padded(user.role == store::Role::admin ? "admin" : "member", 6) +
+                padded(date(user.created_at), 16) + user.name + "\n";
     }
     co_return text;
 }
@@ -67,7 +70,8 @@ Task<Result<std::string>> add_key(Accounts& accounts, AdminCommand command) {
 
 Task<Result<std::string>> list_keys(Accounts& accounts, AdminCommand command) {
     CO_TRY(const auto users, co_await accounts.store().list_users());
-    std::string text = padded("ID", 36) + padded("KEY", 12) + padded("USER", 28) + padded("LAST USED (UTC)", 16) + "NAME\n";
+    std::string text =
+        padded("ID", 36) + padded("KEY", 12) + padded("USER", 28) + padded("LAST USED (UTC)", 16) + "NAME\n";
     for (const store::User& user : users) {
         if (!command.email.empty() && user.email != base::ascii_lower(base::trim(command.email))) {
             continue;
@@ -87,7 +91,8 @@ Task<Result<std::string>> revoke_key(Accounts& accounts, AdminCommand command) {
     for (const store::User& user : users) {
         CO_TRY(const auto keys, co_await accounts.store().list_keys(user.no));
         for (const store::ApiKey& key : keys) {
-            const bool by_secret = command.key.starts_with("sk-") && command.key.size() >= key.prefix.size() && command.key.starts_with(key.prefix);
+            const bool by_secret = command.key.starts_with("sk-") && command.key.size() >= key.prefix.size() &&
+                                   command.key.starts_with(key.prefix);
             if (key.id.str() == command.key || by_secret) {
                 found.emplace_back(user.no, key.id);
             }
@@ -126,7 +131,9 @@ Task<Result<std::string>> execute(Accounts& accounts, AdminCommand command) {
     if (command.name == "key revoke") {
         co_return co_await revoke_key(accounts, std::move(command));
     }
-    co_return base::invalid("command", "This version of Confab does not know the command '" + command.name + "'.", "unknown_command");
+    co_return base::invalid(
+        "command", "This version of Confab does not know the command '" + command.name + "'.", "unknown_command"
+    );
 }
 
 std::string render_command(const AdminCommand& command) {

@@ -1,5 +1,5 @@
-// The administrator's commands (`confab user ...`, `confab key ...`): one implementation, run inside the server when it runs, else
-// by the command line itself. Either way a single process has the store open.
+// The administrator's commands (`confab user ...`, `confab key ...`): one implementation, run inside the server when it
+// runs, else by the command line itself. Either way a single process has the store open.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ struct AdminCommand {
     std::string role = "member";
     std::string password;
     std::string label;
-    std::string key;   // an id or the visible prefix of a key
+    std::string key;  // an id or the visible prefix of a key
 };
 
 // What to print on standard output.

@@ -1,12 +1,12 @@
 #include "app/command_line.hpp"
 
+#include <cstdio>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <termios.h>
 #include <unistd.h>
-
-#include <CLI/CLI.hpp>
-#include <cstdio>
-#include <iostream>
 
 #include "app/server.hpp"
 #include "auth/tokens.hpp"
@@ -121,20 +121,53 @@ std::string read_password() {
 // ---- the grammar ----
 
 void add_common_options(CLI::App& command, Flags& flags) {
-    command.add_option("--data-dir", flags.data_dir, "where conversations and accounts are kept (CONFAB_DATA_DIR)")->type_name("DIR");
+    command.add_option("--data-dir", flags.data_dir, "where conversations and accounts are kept (CONFAB_DATA_DIR)")
+        ->type_name("DIR");
     command.add_option("--config", flags.config_path, "configuration file, TOML (CONFAB_CONFIG)")->type_name("FILE");
 }
 
 void add_server_options(CLI::App& command, Flags& flags) {
     add_common_options(command, flags);
-    command.add_option("--listen", flags.listen, "address and port, default 127.0.0.1:8420; port 0 picks a free one (CONFAB_LISTEN)")->type_name("HOST:PORT");
-    command.add_option("--upstream-url", flags.upstream_url, "base URL of an OpenAI-compatible model server; its key comes from OPENAI_API_KEY")->type_name("URL");
-    command.add_option("--allowed-host", flags.allowed_hosts, "host name under which the server is reached, besides IP addresses (CONFAB_ALLOWED_HOSTS)")->type_name("NAME");
-    command.add_option("--drain-seconds", flags.drain_seconds, "how long running answers may go on after SIGTERM, default 10")->type_name("N");
-    command.add_option("--shards", flags.shards, "threads that serve, default one per core (CONFAB_SHARDS)")->type_name("N");
-    command.add_option("--memory-mib", flags.memory_mib, "memory to stay within, default the container's limit (CONFAB_MEMORY_MIB)")->type_name("N");
-    command.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off (CONFAB_LOG_LEVEL)")->type_name("LEVEL");
-    command.add_flag("--insecure-listen{true}", flags.insecure_listen, "allow plain HTTP beyond this machine (CONFAB_INSECURE_LISTEN)");
+    command
+        .add_option(
+            "--listen",
+            flags.listen,
+            "address and port, default 127.0.0.1:8420; port 0 picks a free one (CONFAB_LISTEN)"
+        )
+        ->type_name("HOST:PORT");
+    command
+        .add_option(
+            "--upstream-url",
+            flags.upstream_url,
+            "base URL of an OpenAI-compatible model server; its key comes from OPENAI_API_KEY"
+        )
+        ->type_name("URL");
+    command
+        .add_option(
+            "--allowed-host",
+            flags.allowed_hosts,
+            "host name under which the server is reached, besides IP addresses (CONFAB_ALLOWED_HOSTS)"
+        )
+        ->type_name("NAME");
+    command
+        .add_option(
+            "--drain-seconds", flags.drain_seconds, "how long running answers may go on after SIGTERM, default 10"
+        )
+        ->type_name("N");
+    command.add_option("--shards", flags.shards, "threads that serve, default one per core (CONFAB_SHARDS)")
+        ->type_name("N");
+    command
+        .add_option(
+            "--memory-mib", flags.memory_mib, "memory to stay within, default the container's limit (CONFAB_MEMORY_MIB)"
+        )
+        ->type_name("N");
+    command.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off (CONFAB_LOG_LEVEL)")
+        ->type_name("LEVEL");
+    command.add_flag(
+        "--insecure-listen{true}",
+        flags.insecure_listen,
+        "allow plain HTTP beyond this machine (CONFAB_INSECURE_LISTEN)"
+    );
 }
 
 class CommandLine {
@@ -168,12 +201,18 @@ private:
         auto& serve_command = *app_.add_subcommand("serve", "Start the server");
         add_server_options(serve_command, flags_);
         serve_command.callback([this] { action_ = [this] { return serve(flags_); }; });
-        auto& config_command = *app_.add_subcommand("config", "Show the effective configuration and where each value comes from");
+        auto& config_command =
+            *app_.add_subcommand("config", "Show the effective configuration and where each value comes from");
         add_server_options(config_command, flags_);
         config_command.callback([this] { action_ = [this] { return show_config(flags_); }; });
     }
 
-    CLI::App& add_admin_command(CLI::App& parent, const std::string& group, const std::string& name, const std::string& description) {
+    CLI::App& add_admin_command(
+        CLI::App& parent,
+        const std::string& group,
+        const std::string& name,
+        const std::string& description
+    ) {
         auto& command = *parent.add_subcommand(name, description);
         add_common_options(command, flags_);
         command.callback([this, full = group + " " + name] {
@@ -193,7 +232,9 @@ private:
         user.require_subcommand(1);
         auto& add = add_admin_command(user, "user", "add", "Add an account");
         add.add_option("email", command_.email, "e-mail address")->required();
-        add.add_option("--role", command_.role, "admin or member")->check(CLI::IsMember({"admin", "member"}))->capture_default_str();
+        add.add_option("--role", command_.role, "admin or member")
+            ->check(CLI::IsMember({"admin", "member"}))
+            ->capture_default_str();
         add.add_flag("--password-stdin", needs_password_, "read the password from standard input")->required();
         add_admin_command(user, "user", "list", "List all accounts");
         auto& passwd = add_admin_command(user, "user", "passwd", "Set a new password and end the account's sessions");
@@ -204,7 +245,8 @@ private:
     void add_key_commands() {
         auto& key = *app_.add_subcommand("key", "Manage API keys; works whether the server runs or not");
         key.require_subcommand(1);
-        auto& add = add_admin_command(key, "key", "add", "Create an API key and print it, once, alone on standard output");
+        auto& add =
+            add_admin_command(key, "key", "add", "Create an API key and print it, once, alone on standard output");
         add.add_option("--user", command_.email, "e-mail address of its owner")->required();
         add.add_option("--name", command_.label, "a name to recognise it by")->required();
         auto& list = add_admin_command(key, "key", "list", "List API keys, never their secret part");

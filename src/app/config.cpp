@@ -1,13 +1,13 @@
 #include "app/config.hpp"
 
-#include <boost/asio/ip/address.hpp>
-
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
 #include <toml++/toml.h>
+
+#include <boost/asio/ip/address.hpp>
 
 #include "base/text.hpp"
 
@@ -48,9 +48,14 @@ public:
         pick("listen", flags_.listen, "CONFAB_LISTEN", config_.listen);
         pick("log_level", flags_.log_level, "CONFAB_LOG_LEVEL", config_.log_level);
         TRY_VOID(pick_number("shards", flags_.shards, "CONFAB_SHARDS", config_.shards, kShardsMax));
-        TRY_VOID(pick_number("drain_seconds", flags_.drain_seconds, "CONFAB_DRAIN_SECONDS", config_.drain_seconds, 3'600U));
-        TRY_VOID(pick_number("memory_mib", flags_.memory_mib, "CONFAB_MEMORY_MIB", config_.memory_mib, std::uint64_t{1} << 30));
-        TRY_VOID(pick_flag("insecure_listen", flags_.insecure_listen, "CONFAB_INSECURE_LISTEN", config_.insecure_listen));
+        TRY_VOID(
+            pick_number("drain_seconds", flags_.drain_seconds, "CONFAB_DRAIN_SECONDS", config_.drain_seconds, 3'600U)
+        );
+        TRY_VOID(pick_number(
+            "memory_mib", flags_.memory_mib, "CONFAB_MEMORY_MIB", config_.memory_mib, std::uint64_t{1} << 30
+        ));
+        TRY_VOID(pick_flag("insecure_listen", flags_.insecure_listen, "CONFAB_INSECURE_LISTEN", config_.insecure_listen)
+        );
         TRY_VOID(pick_hosts());
         TRY_VOID(pick_upstreams());
         config_.admin_email = environment("CONFAB_ADMIN_EMAIL").value_or("");
@@ -73,7 +78,8 @@ private:
             table_ = toml::parse_file(path);
         } catch (const toml::parse_error& e) {
             std::ostringstream text;
-            text << "The configuration file " << path << " cannot be read: " << e.description() << " (line " << e.source().begin.line << ").";
+            text << "The configuration file " << path << " cannot be read: " << e.description() << " (line "
+                 << e.source().begin.line << ").";
             return invalid("config", text.str());
         }
         config_.config_path = path;
@@ -81,9 +87,15 @@ private:
     }
 
     void note(const std::string& name, std::string origin) { config_.origins[name] = std::move(origin); }
+
     std::string file_origin() const { return "file " + config_.config_path; }
 
-    void pick(const std::string& name, const std::optional<std::string>& flag, const char* variable, std::string& value) {
+    void pick(
+        const std::string& name,
+        const std::optional<std::string>& flag,
+        const char* variable,
+        std::string& value
+    ) {
         if (flag) {
             value = *flag;
             note(name, "flag");
@@ -99,7 +111,13 @@ private:
     }
 
     template <class Number>
-    Status pick_number(const std::string& name, const std::optional<Number>& flag, const char* variable, Number& value, Number max) {
+    Status pick_number(
+        const std::string& name,
+        const std::optional<Number>& flag,
+        const char* variable,
+        Number& value,
+        Number max
+    ) {
         if (flag) {
             value = *flag;
             note(name, "flag");
@@ -165,7 +183,10 @@ private:
         for (std::string& name : config_.allowed_hosts) {
             name = base::ascii_lower(name);
             if (name.empty() || name.find_first_of(":/ *") != std::string::npos) {
-                return invalid("allowed_hosts", "allowed_hosts holds plain host names, for instance chat.example.com, not '" + name + "'.");
+                return invalid(
+                    "allowed_hosts",
+                    "allowed_hosts holds plain host names, for instance chat.example.com, not '" + name + "'."
+                );
             }
         }
         note("allowed_hosts", origin);
@@ -193,7 +214,9 @@ private:
             while (ollama->ends_with('/')) {
                 ollama->pop_back();
             }
-            TRY_VOID(add_upstream("ollama", ollama->ends_with("/v1") ? *ollama : *ollama + "/v1", "", "environment OLLAMA_BASE_URL"));
+            TRY_VOID(add_upstream(
+                "ollama", ollama->ends_with("/v1") ? *ollama : *ollama + "/v1", "", "environment OLLAMA_BASE_URL"
+            ));
         }
         return read_upstreams();
     }
@@ -227,7 +250,9 @@ private:
             const toml::table* entry = (*list)[i].as_table();
             const std::string name = entry == nullptr ? "" : (*entry)["name"].value_or(std::string());
             if (name.empty()) {
-                return invalid("upstream", "Every [[upstream]] in " + config_.config_path + " needs a name and a base_url.");
+                return invalid(
+                    "upstream", "Every [[upstream]] in " + config_.config_path + " needs a name and a base_url."
+                );
             }
             if (has_upstream(name)) {
                 continue;  // the environment or a flag replaces it
@@ -261,7 +286,8 @@ private:
             return invalid(
                 "listen",
                 "Listening on " + config_.listen +
-                    " would send passwords over the network unencrypted. Put a TLS proxy in front and listen on 127.0.0.1, or say --insecure-listen."
+                    " would send passwords over the network unencrypted. Put a TLS proxy in front and listen on "
+                    "127.0.0.1, or say --insecure-listen."
             );
         }
         for (const char* level : {"trace", "debug", "info", "warn", "error", "off"}) {
@@ -306,7 +332,8 @@ std::string describe(const Config& config) {
     std::ostringstream out;
     const auto line = [&](const std::string& name, const std::string& value) {
         const auto origin = config.origins.find(name);
-        out << name << " = " << value << "  # " << (origin == config.origins.end() ? "default" : origin->second) << "\n";
+        out << name << " = " << value << "  # " << (origin == config.origins.end() ? "default" : origin->second)
+            << "\n";
     };
     line("data_dir", toml_string(config.data_dir));
     line("listen", toml_string(config.listen));
@@ -334,7 +361,11 @@ std::string describe(const Config& config) {
 
 Result<ListenAddress> parse_listen(const std::string& text) {
     const auto colon = text.rfind(':');
-    const auto wrong = [&] { return invalid("listen", "'" + text + "' is no address to listen on; it looks like 127.0.0.1:8420 or [::1]:8420."); };
+    const auto wrong = [&] {
+        return invalid(
+            "listen", "'" + text + "' is no address to listen on; it looks like 127.0.0.1:8420 or [::1]:8420."
+        );
+    };
     if (colon == std::string::npos) {
         return wrong();
     }

@@ -27,20 +27,21 @@ struct Flags {
 };
 
 struct Config {
-    std::string config_path;        // empty: no file
+    std::string config_path;  // empty: no file
     std::string data_dir;
     std::string listen = "127.0.0.1:8420";
     std::string log_level = "info";
-    unsigned shards = 0;            // 0: one per core
+    unsigned shards = 0;  // 0: one per core
     unsigned drain_seconds = 10;
-    std::uint64_t memory_mib = 0;   // 0: what the container or the machine has
-    bool insecure_listen = false;   // plain HTTP beyond this machine
+    std::uint64_t memory_mib = 0;  // 0: what the container or the machine has
+    bool insecure_listen = false;  // plain HTTP beyond this machine
     std::vector<std::string> allowed_hosts;
     std::vector<llm::Upstream> upstreams;
-    std::string admin_email;        // for unattended set-up
+    std::string admin_email;  // for unattended set-up
     std::string admin_password;
 
-    std::map<std::string, std::string> origins;  // name of a value -> "flag", "environment NAME", "file PATH" or "default"
+    std::map<std::string, std::string>
+        origins;  // name of a value -> "flag", "environment NAME", "file PATH" or "default"
 };
 
 // Reads everything. Errors name the value and where it came from.

@@ -33,7 +33,9 @@ base::Status ControlServer::start() {
         acceptor_.listen(16, ec);
     }
     if (ec) {
-        return base::fail(base::Errc::internal, "Cannot open the control socket in the data directory: " + ec.message() + ".");
+        return base::fail(
+            base::Errc::internal, "Cannot open the control socket in the data directory: " + ec.message() + "."
+        );
     }
     tasks_.spawn(accept_loop());
     return {};
@@ -87,7 +89,8 @@ base::Result<std::string> ask_server(const std::string& data_dir, const AdminCom
     socket.connect(asio::local::stream_protocol::endpoint(path.str()), ec);
     if (ec) {
         return base::fail(
-            base::Errc::unavailable, "Another process has the data directory open but does not answer (" + ec.message() + "). Try again shortly."
+            base::Errc::unavailable,
+            "Another process has the data directory open but does not answer (" + ec.message() + "). Try again shortly."
         );
     }
     const std::string line = render_command(command);

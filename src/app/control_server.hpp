@@ -1,5 +1,5 @@
-// ControlServer: lets the command line act through the running server, over a Unix socket in the data directory that only the
-// server's own user may open. One line of JSON in, one out.
+// ControlServer: lets the command line act through the running server, over a Unix socket in the data directory that
+// only the server's own user may open. One line of JSON in, one out.
 #pragma once
 
 #include <boost/asio/local/stream_protocol.hpp>

@@ -1,12 +1,12 @@
 #include "app/data_dir.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace confab::app {
 
@@ -21,7 +21,9 @@ base::Status prepare_data_dir(const std::string& data_dir) {
         ::chmod(data_dir.c_str(), 0700);  // conversations are private
     }
     if (::access(data_dir.c_str(), R_OK | W_OK | X_OK) != 0) {
-        return base::invalid("data_dir", "Cannot write to the data directory " + data_dir + ": " + std::strerror(errno) + ".");
+        return base::invalid(
+            "data_dir", "Cannot write to the data directory " + data_dir + ": " + std::strerror(errno) + "."
+        );
     }
     return {};
 }
@@ -29,7 +31,9 @@ base::Status prepare_data_dir(const std::string& data_dir) {
 base::Result<ControlSocketPath> ControlSocketPath::open(const std::string& data_dir) {
     const int directory = ::open(data_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) {
-        return base::invalid("data_dir", "Cannot open the data directory " + data_dir + ": " + std::strerror(errno) + ".");
+        return base::invalid(
+            "data_dir", "Cannot open the data directory " + data_dir + ": " + std::strerror(errno) + "."
+        );
     }
     return ControlSocketPath(directory);
 }

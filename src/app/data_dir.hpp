@@ -7,18 +7,25 @@
 
 namespace confab::app {
 
-inline std::string database_path(const std::string& data_dir) { return data_dir + "/confab.db"; }
-inline std::string key_file_path(const std::string& data_dir) { return data_dir + "/secret.key"; }
+inline std::string database_path(const std::string& data_dir) {
+    return data_dir + "/confab.db";
+}
+
+inline std::string key_file_path(const std::string& data_dir) {
+    return data_dir + "/secret.key";
+}
 
 // Makes the directory (mode 0700) when it is missing.
 base::Status prepare_data_dir(const std::string& data_dir);
 
-// The control socket's address, short enough for sockaddr_un wherever the data directory is: it goes through a descriptor of the
-// directory, which this object keeps open.
+// The control socket's address, short enough for sockaddr_un wherever the data directory is: it goes through a
+// descriptor of the directory, which this object keeps open.
 class ControlSocketPath {
 public:
     static base::Result<ControlSocketPath> open(const std::string& data_dir);
+
     ControlSocketPath(ControlSocketPath&& other) noexcept : directory_(other.directory_) { other.directory_ = -1; }
+
     ControlSocketPath& operator=(ControlSocketPath&&) = delete;
     ~ControlSocketPath();
 
@@ -26,6 +33,7 @@ public:
 
 private:
     explicit ControlSocketPath(int directory) : directory_(directory) {}
+
     int directory_;
 };
 

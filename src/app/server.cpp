@@ -1,11 +1,11 @@
 #include "app/server.hpp"
 
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "api/admission.hpp"
 #include "auth/tokens.hpp"
@@ -17,7 +17,8 @@ namespace {
 using base::Status;
 using net::Task;
 
-constexpr store::UnixSeconds kChunksKept = 600;  // seconds after the end of a run: viewers may resume exactly for so long
+constexpr store::UnixSeconds kChunksKept =
+    600;  // seconds after the end of a run: viewers may resume exactly for so long
 constexpr std::chrono::seconds kMaintainEvery{30};
 constexpr std::chrono::milliseconds kDrainPoll{50};
 constexpr std::uint64_t kFixedBytes = 96ULL * 1024 * 1024;  // of the limit: program, database caches, password hashing
@@ -36,7 +37,10 @@ unsigned shard_count(const Config& config) {
 }  // namespace
 
 Server::Station::Station(Server& server, net::Shard& its_shard)
-    : shard(its_shard), client(its_shard), background(its_shard.executor(), "background"), authenticator(*server.accounts_, background) {}
+    : shard(its_shard),
+      client(its_shard),
+      background(its_shard.executor(), "background"),
+      authenticator(*server.accounts_, background) {}
 
 base::Result<std::unique_ptr<Server>> Server::build(Config config, std::string version) {
     TRY_VOID(prepare_data_dir(config.data_dir));
@@ -46,7 +50,10 @@ base::Result<std::unique_ptr<Server>> Server::build(Config config, std::string v
 }
 
 Server::Server(Config config, std::string version)
-    : config_(std::move(config)), version_(std::move(version)), budget_(budget_bytes(config_)), shards_(shard_count(config_)),
+    : config_(std::move(config)),
+      version_(std::move(version)),
+      budget_(budget_bytes(config_)),
+      shards_(shard_count(config_)),
       signals_(shards_[0].executor(), SIGTERM, SIGINT) {}
 
 Server::~Server() = default;
@@ -69,7 +76,8 @@ Status Server::open() {
         stations_.push_back(std::make_unique<Station>(*this, *shard));
     }
     upstreams_ = std::make_unique<llm::Upstreams>(home, stations_[0]->client);
-    registry_ = std::make_unique<api::UpstreamRegistry>(home, *store_, *upstreams_, std::move(sealer), config_.upstreams);
+    registry_ =
+        std::make_unique<api::UpstreamRegistry>(home, *store_, *upstreams_, std::move(sealer), config_.upstreams);
     control_ = std::make_unique<ControlServer>(home, *accounts_, std::move(control_path));
     build_stations();
     return {};
@@ -79,22 +87,38 @@ void Server::build_stations() {
     std::vector<chat::RunDirectory::Place> places;
     for (const auto& station : stations_) {
         chat::RunEnvironment environment{
-            station->shard, *store_, *upstreams_, station->client, budget_, counters_.runs, shards_.size()};
+            station->shard, *store_, *upstreams_, station->client, budget_, counters_.runs, shards_.size()
+        };
         station->runs = std::make_unique<chat::RunService>(environment);
         places.push_back({station->shard.executor(), station->runs.get()});
     }
     directory_ = std::make_unique<chat::RunDirectory>(std::move(places));
     for (const auto& station : stations_) {
         station->context = std::unique_ptr<api::Context>(new api::Context{
-            station->shard, *store_, *accounts_, station->authenticator, *station->runs, *directory_, *upstreams_, *registry_,
-            station->client, station->background, counters_, budget_, draining_, version_});
+            station->shard,
+            *store_,
+            *accounts_,
+            station->authenticator,
+            *station->runs,
+            *directory_,
+            *upstreams_,
+            *registry_,
+            station->client,
+            station->background,
+            counters_,
+            budget_,
+            draining_,
+            version_
+        });
         api::add_all_routes(station->router, *station->context);
         auto admit = [context = station->context.get()](web::Request& request, const web::Route& route) {
             return api::admit(*context, request, route);
         };
         station->environment = std::unique_ptr<web::SessionEnvironment>(new web::SessionEnvironment{
-            station->shard, station->router, budget_, counters_.http, config_.allowed_hosts, draining_, std::move(admit)});
-        station->tick = station->shard.ticker().every_tick([this, place = station.get()](auto) { count_upstream(*place); });
+            station->shard, station->router, budget_, counters_.http, config_.allowed_hosts, draining_, std::move(admit)
+        });
+        station->tick =
+            station->shard.ticker().every_tick([this, place = station.get()](auto) { count_upstream(*place); });
     }
 }
 
@@ -105,7 +129,9 @@ void Server::count_upstream(Station& station) {
     sum.connections_opened.add(now.connections_opened - station.counted.connections_opened);
     sum.connections_reused.add(now.connections_reused - station.counted.connections_reused);
     sum.bytes_received.add(now.bytes_received - station.counted.bytes_received);
-    sum.requests_live.add(static_cast<std::int64_t>(now.requests_live) - static_cast<std::int64_t>(station.counted.requests_live));
+    sum.requests_live.add(
+        static_cast<std::int64_t>(now.requests_live) - static_cast<std::int64_t>(station.counted.requests_live)
+    );
     station.counted = now;
 }
 
@@ -168,7 +194,9 @@ Task<Status> Server::prepare_accounts() {
     admin.role = store::Role::admin;
     const auto added = co_await accounts_->add_user(std::move(admin), store::IfFirst::yes);
     if (!added) {
-        co_return base::fail(added.error().errc, "CONFAB_ADMIN_EMAIL and CONFAB_ADMIN_PASSWORD: " + added.error().message);
+        co_return base::fail(
+            added.error().errc, "CONFAB_ADMIN_EMAIL and CONFAB_ADMIN_PASSWORD: " + added.error().message
+        );
     }
     spdlog::info("administrator_created email={}", added->email);
     co_return Status{};
@@ -209,10 +237,22 @@ void Server::announce(const std::string& setup_token) const {
     }
     fmt::print("Confab listens on http://{}:{}\n", host, port_);
     if (!setup_token.empty()) {
-        fmt::print("Nobody has an account yet. Create the administrator here (the address works once):\n  http://{}:{}/setup#{}\n", host, port_, setup_token);
+        fmt::print(
+            "Nobody has an account yet. Create the administrator here (the address works once):\n  "
+            "http://{}:{}/setup#{}\n",
+            host,
+            port_,
+            setup_token
+        );
     }
     std::fflush(stdout);
-    spdlog::info("listening address={} shards={} data_dir={} budget_mib={}", config_.listen, shards_.size(), config_.data_dir, budget_.bytes_max() >> 20);
+    spdlog::info(
+        "listening address={} shards={} data_dir={} budget_mib={}",
+        config_.listen,
+        shards_.size(),
+        config_.data_dir,
+        budget_.bytes_max() >> 20
+    );
 }
 
 Task<void> Server::wait_for_signal() {

@@ -1,14 +1,15 @@
 // Server: everything wired together in dependency order, its start, its drain.
 //
-//   open the store -> shards -> one HTTP client, run service, route table and listener for each shard -> recover -> listen
+//   open the store -> shards -> one HTTP client, run service, route table and listener for each shard -> recover ->
+//   listen
 // The end is the same backwards: refuse new work -> grace -> break off what is left -> join -> close the store.
 #pragma once
-
-#include <boost/asio/signal_set.hpp>
 
 #include <atomic>
 #include <memory>
 #include <vector>
+
+#include <boost/asio/signal_set.hpp>
 
 #include "api/routes.hpp"
 #include "api/upstream_registry.hpp"

@@ -23,8 +23,10 @@ constexpr std::string_view kNoAddress = "address ";
 Result<std::string> normalise_email(std::string_view text) {
     std::string email = base::ascii_lower(base::trim(text));
     const auto at = email.find('@');
-    const bool plain = std::ranges::all_of(email, [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7F; });
-    if (email.size() > kEmailBytesMax || at == 0 || at == std::string::npos || at + 1 == email.size() || !plain || !base::is_utf8(email)) {
+    const bool plain =
+        std::ranges::all_of(email, [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7F; });
+    if (email.size() > kEmailBytesMax || at == 0 || at == std::string::npos || at + 1 == email.size() || !plain ||
+        !base::is_utf8(email)) {
         return base::invalid("email", "This is not an e-mail address.", "invalid_email");
     }
     return email;
@@ -39,7 +41,9 @@ Result<std::string> normalise_name(std::string_view text) {
 }
 
 auto wrong_credentials(std::string param = {}) {
-    return fail(Errc::unauthenticated, "The e-mail address or the password is wrong.", "invalid_credentials", std::move(param));
+    return fail(
+        Errc::unauthenticated, "The e-mail address or the password is wrong.", "invalid_credentials", std::move(param)
+    );
 }
 
 }  // namespace
@@ -138,11 +142,18 @@ Task<Result<store::User>> Accounts::add_user(NewUser user, store::IfFirst if_fir
     co_return co_await store_.create_user(std::move(row), if_first);
 }
 
-Task<Result<SignedIn>> Accounts::sign_in(std::string email, std::string password, std::string user_agent, std::string remote) {
+Task<Result<SignedIn>> Accounts::sign_in(
+    std::string email,
+    std::string password,
+    std::string user_agent,
+    std::string remote
+) {
     const std::string account = base::ascii_lower(base::trim(email));
     CO_TRY(const auto wait, co_await net::run_on(home_, throttle_wait("account " + account, "address " + remote)));
     if (wait > seconds(0)) {
-        auto error = base::Error{Errc::rate_limited, "Too many failed sign-ins. Wait a moment and try again.", "too_many_logins", {}, wait};
+        auto error = base::Error{
+            Errc::rate_limited, "Too many failed sign-ins. Wait a moment and try again.", "too_many_logins", {}, wait
+        };
         co_return std::unexpected(std::move(error));
     }
     auto found = co_await store_.find_user_by_email(account);
@@ -181,7 +192,12 @@ Task<Status> Accounts::sign_out(store::UserNo user, store::SessionId session) {
     co_return done;
 }
 
-Task<Status> Accounts::change_password(store::User user, std::string current, std::string next, std::optional<store::SessionId> keep) {
+Task<Status> Accounts::change_password(
+    store::User user,
+    std::string current,
+    std::string next,
+    std::optional<store::SessionId> keep
+) {
     CO_TRY_VOID(check_password_length(next, "new_password"));
     CO_TRY(const bool fits, co_await passwords_.verify(std::move(current), user.password_hash));
     if (!fits) {

@@ -1,7 +1,7 @@
 // Accounts: set-up of the first administrator, sign-in and sign-out, passwords, API keys.
 //
-// One object for the process; every call may be made from any shard. Secrets leave it only as return values of the calls that
-// make them.
+// One object for the process; every call may be made from any shard. Secrets leave it only as return values of the
+// calls that make them.
 #pragma once
 
 #include <atomic>
@@ -37,15 +37,19 @@ public:
     // How long this name must wait before its next try; zero: go on.
     std::chrono::seconds wait_for(const std::string& name, std::chrono::steady_clock::time_point now) const;
     void failed(const std::string& name, std::chrono::steady_clock::time_point now);
+
     void succeeded(const std::string& name) { entries_.erase(name); }
 
 private:
     static constexpr int kFreeTries = 5;
-    static constexpr std::size_t kNamesMax = 10'000;  // the table is emptied when full: a flood buys an attacker five more tries
+    static constexpr std::size_t kNamesMax =
+        10'000;  // the table is emptied when full: a flood buys an attacker five more tries
+
     struct Entry {
         int failures = 0;
         std::chrono::steady_clock::time_point blocked_until;
     };
+
     std::unordered_map<std::string, Entry> entries_;
 };
 
@@ -61,12 +65,17 @@ public:
 
     // invalid_request (param email, password), conflict (email_taken).
     Task<Result<store::User>> add_user(NewUser user, store::IfFirst if_first);
-    // unauthenticated (invalid_credentials), rate_limited (too_many_logins). Failures are counted by account and, unless it is
-    // empty, by remote address.
+    // unauthenticated (invalid_credentials), rate_limited (too_many_logins). Failures are counted by account and,
+    // unless it is empty, by remote address.
     Task<Result<SignedIn>> sign_in(std::string email, std::string password, std::string user_agent, std::string remote);
     Task<Status> sign_out(store::UserNo user, store::SessionId session);
     // unauthenticated (invalid_credentials, param current_password). Ends the user's other sessions.
-    Task<Status> change_password(store::User user, std::string current, std::string next, std::optional<store::SessionId> keep);
+    Task<Status> change_password(
+        store::User user,
+        std::string current,
+        std::string next,
+        std::optional<store::SessionId> keep
+    );
     // Without the old one: for the command line.
     Task<Status> reset_password(std::string email, std::string next);
 
@@ -78,6 +87,7 @@ public:
 
     // Grows whenever a session or key ends: what shards remember of credentials is then stale.
     std::uint64_t revocation_epoch() const { return epoch_.load(std::memory_order_acquire); }
+
     void bump_epoch() { epoch_.fetch_add(1, std::memory_order_acq_rel); }
 
 private:
@@ -87,7 +97,7 @@ private:
 
     store::AccountStore& store_;
     PasswordPool& passwords_;
-    net::Executor home_;          // the shard that owns the throttle and the set-up token
+    net::Executor home_;  // the shard that owns the throttle and the set-up token
     LoginThrottle throttle_;
     std::string setup_token_;
     std::atomic<bool> has_users_{false};

@@ -14,11 +14,17 @@ using base::fail;
 constexpr std::size_t kTokenBytesMax = 256;  // longer ones are not ours
 
 auto not_signed_in() {
-    return fail(Errc::unauthenticated, "You are not signed in, or your session has ended. Sign in again.", "not_signed_in");
+    return fail(
+        Errc::unauthenticated, "You are not signed in, or your session has ended. Sign in again.", "not_signed_in"
+    );
 }
 
 auto invalid_key() {
-    return fail(Errc::unauthenticated, "This API key is not valid. Create one in the settings, under API keys.", "invalid_api_key");
+    return fail(
+        Errc::unauthenticated,
+        "This API key is not valid. Create one in the settings, under API keys.",
+        "invalid_api_key"
+    );
 }
 
 }  // namespace
@@ -60,7 +66,8 @@ Task<Result<Identity>> Authenticator::by_session(std::string_view token) {
     if (const Identity* known = recall(hash)) {
         co_return *known;
     }
-    const std::uint64_t epoch = accounts_.revocation_epoch();  // before the read: a revocation in between makes the entry stale
+    const std::uint64_t epoch =
+        accounts_.revocation_epoch();  // before the read: a revocation in between makes the entry stale
     auto found = co_await accounts_.store().find_session(hash);
     if (!found) {
         if (found.error().errc == Errc::not_found) {

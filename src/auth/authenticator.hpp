@@ -1,7 +1,7 @@
 // Authenticator: turns a presented credential into a user. One per shard.
 //
-// It remembers what it verified for a few seconds, so that a request does not cost a database read for it. A revocation is in
-// force at once on this process (the epoch), and after kMemory in any case.
+// It remembers what it verified for a few seconds, so that a request does not cost a database read for it. A revocation
+// is in force at once on this process (the epoch), and after kMemory in any case.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@ class Authenticator {
 public:
     static constexpr std::chrono::seconds kMemory{5};
     static constexpr std::size_t kRememberedMax = 4096;
-    static constexpr store::UnixSeconds kTouchEvery = 60;               // seconds between two notes of "last used"
+    static constexpr store::UnixSeconds kTouchEvery = 60;                  // seconds between two notes of "last used"
     static constexpr store::UnixSeconds kSessionIdleMax = 30 * 24 * 3600;  // seconds; then one has to sign in again
 
     Authenticator(Accounts& accounts, net::TaskGroup& background) : accounts_(accounts), background_(background) {}
@@ -39,6 +39,7 @@ private:
         std::chrono::steady_clock::time_point until;
         std::uint64_t epoch = 0;
     };
+
     struct HashOfHash {
         std::size_t operator()(const store::Sha256& hash) const noexcept;
     };

@@ -14,8 +14,12 @@ constexpr std::size_t kMemoryBytes = 19 * 1024 * 1024;
 
 base::Result<std::string> hash_now(const std::string& password) {
     std::string hash(crypto_pwhash_STRBYTES, '\0');
-    if (crypto_pwhash_str_alg(hash.data(), password.data(), password.size(), kPasses, kMemoryBytes, crypto_pwhash_ALG_ARGON2ID13) != 0) {
-        return base::fail(base::Errc::unavailable, "There is not enough memory to hash a password. Try again shortly.", "overloaded");
+    if (crypto_pwhash_str_alg(
+            hash.data(), password.data(), password.size(), kPasses, kMemoryBytes, crypto_pwhash_ALG_ARGON2ID13
+        ) != 0) {
+        return base::fail(
+            base::Errc::unavailable, "There is not enough memory to hash a password. Try again shortly.", "overloaded"
+        );
     }
     hash.resize(hash.find('\0'));
     return hash;

@@ -26,10 +26,11 @@ public:
 
 private:
     struct Nothing {};
-    static constexpr std::size_t kAtOnce = 2;      // 38 MiB at most
-    static constexpr std::size_t kWaitingMax = 64; // more logins than that at once are refused with 503
+
+    static constexpr std::size_t kAtOnce = 2;       // 38 MiB at most
+    static constexpr std::size_t kWaitingMax = 64;  // more logins than that at once are refused with 503
     net::BlockingPool<Nothing> pool_;
-    std::string decoy_hash_;                       // of an unguessable password
+    std::string decoy_hash_;  // of an unguessable password
 };
 
 }  // namespace confab::auth

@@ -1,12 +1,12 @@
 #include "auth/sealer.hpp"
 
-#include <fcntl.h>
-#include <sodium.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <vector>
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <unistd.h>
 
 namespace confab::auth {
 
@@ -15,7 +15,11 @@ namespace {
 constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
 
 auto cannot(const std::string& path, std::string_view what) {
-    return base::fail(base::Errc::internal, "Cannot " + std::string(what) + " the key file " + path + ": " + std::strerror(errno) + ".", "key_file");
+    return base::fail(
+        base::Errc::internal,
+        "Cannot " + std::string(what) + " the key file " + path + ": " + std::strerror(errno) + ".",
+        "key_file"
+    );
 }
 
 }  // namespace
@@ -66,11 +70,15 @@ std::string Sealer::seal(std::string_view secret) const {
 }
 
 base::Result<std::string> Sealer::open(std::string_view sealed) const {
-    const auto damaged = [] { return base::fail(base::Errc::internal, "A sealed secret cannot be opened.", "sealed_secret"); };
+    const auto damaged = [] {
+        return base::fail(base::Errc::internal, "A sealed secret cannot be opened.", "sealed_secret");
+    };
     std::vector<unsigned char> box(sealed.size());
     std::size_t bytes = 0;
     constexpr std::size_t kOverhead = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES;
-    if (sodium_base642bin(box.data(), box.size(), sealed.data(), sealed.size(), nullptr, &bytes, nullptr, kVariant) != 0 || bytes < kOverhead) {
+    if (sodium_base642bin(box.data(), box.size(), sealed.data(), sealed.size(), nullptr, &bytes, nullptr, kVariant) !=
+            0 ||
+        bytes < kOverhead) {
         return damaged();
     }
     std::string secret(bytes - kOverhead, '\0');

@@ -19,26 +19,16 @@ constexpr std::string_view kServerError = "server_error";
 
 // Types as OpenAI's clients know them (api facts, section 6 "Errors").
 constexpr std::array kTable{
-    Row{Errc::invalid_request, 400, kInvalidRequest},
-    Row{Errc::unauthenticated, 401, "authentication_error"},
-    Row{Errc::forbidden, 403, "permission_error"},
-    Row{Errc::not_found, 404, "not_found_error"},
-    Row{Errc::method_not_allowed, 405, kInvalidRequest},
-    Row{Errc::request_timeout, 408, kInvalidRequest},
-    Row{Errc::conflict, 409, kInvalidRequest},
-    Row{Errc::precondition_failed, 412, kInvalidRequest},
-    Row{Errc::too_large, 413, kInvalidRequest},
-    Row{Errc::unsupported_media, 415, kInvalidRequest},
-    Row{Errc::misdirected, 421, kInvalidRequest},
-    Row{Errc::unprocessable, 422, kInvalidRequest},
-    Row{Errc::headers_too_large, 431, kInvalidRequest},
-    Row{Errc::rate_limited, 429, "rate_limit_error"},
-    Row{Errc::cancelled, 499, kInvalidRequest},
-    Row{Errc::internal, 500, kServerError},
-    Row{Errc::upstream_failed, 502, kServerError},
-    Row{Errc::unavailable, 503, kServerError},
-    Row{Errc::upstream_timeout, 504, kServerError},
-    Row{Errc::storage_full, 507, kServerError},
+    Row{Errc::invalid_request, 400, kInvalidRequest},    Row{Errc::unauthenticated, 401, "authentication_error"},
+    Row{Errc::forbidden, 403, "permission_error"},       Row{Errc::not_found, 404, "not_found_error"},
+    Row{Errc::method_not_allowed, 405, kInvalidRequest}, Row{Errc::request_timeout, 408, kInvalidRequest},
+    Row{Errc::conflict, 409, kInvalidRequest},           Row{Errc::precondition_failed, 412, kInvalidRequest},
+    Row{Errc::too_large, 413, kInvalidRequest},          Row{Errc::unsupported_media, 415, kInvalidRequest},
+    Row{Errc::misdirected, 421, kInvalidRequest},        Row{Errc::unprocessable, 422, kInvalidRequest},
+    Row{Errc::headers_too_large, 431, kInvalidRequest},  Row{Errc::rate_limited, 429, "rate_limit_error"},
+    Row{Errc::cancelled, 499, kInvalidRequest},          Row{Errc::internal, 500, kServerError},
+    Row{Errc::upstream_failed, 502, kServerError},       Row{Errc::unavailable, 503, kServerError},
+    Row{Errc::upstream_timeout, 504, kServerError},      Row{Errc::storage_full, 507, kServerError},
 };
 
 constexpr bool table_is_in_order() {

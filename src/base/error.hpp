@@ -1,7 +1,7 @@
 // Errors as values. An expected outcome is a Result<T>; lost infrastructure throws; a broken invariant asserts.
 //
-// One table (error.cpp) maps an Errc to its HTTP status and its OpenAI error type. `message` is for people and may be shown;
-// `code` is stable and for programs; `param` names the offending field of a request.
+// One table (error.cpp) maps an Errc to its HTTP status and its OpenAI error type. `message` is for people and may be
+// shown; `code` is stable and for programs; `param` names the offending field of a request.
 #pragma once
 
 #include <chrono>
@@ -81,20 +81,21 @@ inline std::unexpected<Error> not_found(std::string message, std::string code = 
 #define CONFAB_CONCAT(a, b) CONFAB_CONCAT_(a, b)
 
 // TRY(auto row, find(id)): declares `row` from the value, or returns the error. Works in plain functions.
-#define TRY_IMPL_(declaration, expression, temporary, leave)        \
-    auto temporary = (expression);                                  \
-    if (!temporary) {                                               \
+#define TRY_IMPL_(declaration, expression, temporary, leave)                        \
+    auto temporary = (expression);                                                  \
+    if (!temporary) {                                                               \
         leave std::unexpected<::confab::base::Error>(std::move(temporary).error()); \
-    }                                                               \
+    }                                                                               \
     declaration = *std::move(temporary)
 #define TRY(declaration, expression) TRY_IMPL_(declaration, expression, CONFAB_CONCAT(try_result_, __LINE__), return)
 // The same inside a coroutine; the expression may hold one co_await.
-#define CO_TRY(declaration, expression) TRY_IMPL_(declaration, expression, CONFAB_CONCAT(try_result_, __LINE__), co_return)
+#define CO_TRY(declaration, expression) \
+    TRY_IMPL_(declaration, expression, CONFAB_CONCAT(try_result_, __LINE__), co_return)
 
-#define CHECK_IMPL_(expression, temporary, leave)                   \
-    if (auto temporary = (expression); !temporary) {                \
+#define CHECK_IMPL_(expression, temporary, leave)                                   \
+    if (auto temporary = (expression); !temporary) {                                \
         leave std::unexpected<::confab::base::Error>(std::move(temporary).error()); \
-    }                                                               \
+    }                                                                               \
     static_assert(true)
 // TRY_VOID(save(row)): returns the error, drops the value.
 #define TRY_VOID(expression) CHECK_IMPL_(expression, CONFAB_CONCAT(try_result_, __LINE__), return)

@@ -1,8 +1,8 @@
 #include "base/ids.hpp"
 
-#include <sys/random.h>
-
 #include <cstring>
+
+#include <sys/random.h>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"

@@ -1,7 +1,7 @@
 // Public identifiers: 128-bit UUIDv7, rendered as a type prefix and 32 hexadecimal digits ("conv_0197...").
 //
-// Each kind is a type of its own, so a response id cannot be passed where a conversation id is meant. UUIDv7 leaks its time of
-// making: an id is a name, never a permission.
+// Each kind is a type of its own, so a response id cannot be passed where a conversation id is meant. UUIDv7 leaks its
+// time of making: an id is a name, never a permission.
 #pragma once
 
 #include <array>
@@ -44,12 +44,29 @@ struct Id {
     friend auto operator<=>(const Id&, const Id&) = default;
 };
 
-struct ConversationKind { static constexpr std::string_view kPrefix = "conv_"; };
-struct MessageKind { static constexpr std::string_view kPrefix = "msg_"; };
-struct ResponseKind { static constexpr std::string_view kPrefix = "resp_"; };
-struct UserKind { static constexpr std::string_view kPrefix = "user_"; };
-struct SessionKind { static constexpr std::string_view kPrefix = "sess_"; };
-struct KeyKind { static constexpr std::string_view kPrefix = "key_"; };
+struct ConversationKind {
+    static constexpr std::string_view kPrefix = "conv_";
+};
+
+struct MessageKind {
+    static constexpr std::string_view kPrefix = "msg_";
+};
+
+struct ResponseKind {
+    static constexpr std::string_view kPrefix = "resp_";
+};
+
+struct UserKind {
+    static constexpr std::string_view kPrefix = "user_";
+};
+
+struct SessionKind {
+    static constexpr std::string_view kPrefix = "sess_";
+};
+
+struct KeyKind {
+    static constexpr std::string_view kPrefix = "key_";
+};
 
 using ConversationId = Id<ConversationKind>;
 using ItemId = Id<MessageKind>;  // text messages are the only items so far

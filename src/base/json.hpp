@@ -1,12 +1,12 @@
 // JSON: a bounded parser (Boost.JSON) and an append-only writer that renders without building a tree.
 #pragma once
 
-#include <boost/json.hpp>
-
 #include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <boost/json.hpp>
 
 #include "base/error.hpp"
 
@@ -19,7 +19,8 @@ inline constexpr std::size_t kJsonDepthMax = 64;  // nested arrays and objects; 
 // Parses one complete value. The error's message says what is wrong and where, never repeats the input.
 Result<json::value> parse_json(std::string_view text, json::storage_ptr storage = {});
 
-// Appends `text` with JSON's escapes, without the quotes. Invalid UTF-8 bytes become U+FFFD, so the output is always valid.
+// Appends `text` with JSON's escapes, without the quotes. Invalid UTF-8 bytes become U+FFFD, so the output is always
+// valid.
 void append_escaped(std::string& out, std::string_view text);
 
 std::string to_string(const json::value& value);
@@ -35,8 +36,11 @@ public:
     explicit JsonWriter(std::string& out) : out_(out) {}
 
     void begin_object() { open('{'); }
+
     void end_object() { close('}'); }
+
     void begin_array() { open('['); }
+
     void end_array() { close(']'); }
 
     void key(std::string_view name) {
@@ -53,21 +57,31 @@ public:
         append_escaped(out_, text);
         out_ += '"';
     }
+
     void value(const char* text) { value(std::string_view(text)); }
+
     void value(const std::string& text) { value(std::string_view(text)); }
+
     void value(bool flag) {
         comma();
         out_ += flag ? "true" : "false";
     }
+
     void value(std::int64_t number) { integer(number); }
+
     void value(int number) { integer(number); }
+
     void value(unsigned number) { integer(number); }
+
     void value(std::uint64_t number) { integer(number); }
+
     void value(double number);
+
     void value(std::nullptr_t) {
         comma();
         out_ += "null";
     }
+
     // `rendered` is JSON already.
     void raw(std::string_view rendered) {
         comma();
@@ -79,10 +93,12 @@ public:
         key(name);
         value(content);
     }
+
     void raw_member(std::string_view name, std::string_view rendered) {
         key(name);
         raw(rendered);
     }
+
     // Null when the text is empty.
     void member_or_null(std::string_view name, std::string_view text) {
         key(name);
@@ -101,17 +117,20 @@ private:
         const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
         out_.append(digits, end);
     }
+
     void comma() {
         if (!fresh_) {
             out_ += ',';
         }
         fresh_ = false;
     }
+
     void open(char bracket) {
         comma();
         out_ += bracket;
         fresh_ = true;
     }
+
     void close(char bracket) {
         out_ += bracket;
         fresh_ = false;

@@ -1,9 +1,9 @@
 // Logging: one line per event on standard error, key=value, never message contents or secrets.
 #pragma once
 
-#include <spdlog/spdlog.h>
-
 #include <string>
+
+#include <spdlog/spdlog.h>
 
 namespace confab::base {
 

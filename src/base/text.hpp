@@ -7,8 +7,8 @@
 
 namespace confab::base {
 
-// Length (1..4) of the well-formed UTF-8 sequence at the start of `text`, 0 when malformed or cut short (RFC 3629: no overlong
-// forms, no surrogates, nothing above U+10FFFF).
+// Length (1..4) of the well-formed UTF-8 sequence at the start of `text`, 0 when malformed or cut short (RFC 3629: no
+// overlong forms, no surrogates, nothing above U+10FFFF).
 std::size_t utf8_sequence_length(std::string_view text) noexcept;
 
 bool is_utf8(std::string_view text) noexcept;

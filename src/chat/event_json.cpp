@@ -24,7 +24,13 @@ store::ItemStatus item_status(RunStatus status) {
 }
 
 // The answer's message; `text` absent: its content is still empty.
-void render_message(std::string& buffer, JsonWriter& out, store::ItemId id, store::ItemStatus status, const std::optional<std::string>& text) {
+void render_message(
+    std::string& buffer,
+    JsonWriter& out,
+    store::ItemId id,
+    store::ItemStatus status,
+    const std::optional<std::string>& text
+) {
     out.begin_object();
     out.member("id", id.str());
     out.member("type", "message");
@@ -95,7 +101,13 @@ void render_error(JsonWriter& out, const ResponseEnd& end) {
     out.end_object();
 }
 
-void render_event_body(std::string& buffer, JsonWriter& out, const ResponseFacts& facts, const ResponseEnd& end, const Event& event) {
+void render_event_body(
+    std::string& buffer,
+    JsonWriter& out,
+    const ResponseFacts& facts,
+    const ResponseEnd& end,
+    const Event& event
+) {
     const std::string_view whole = end.text ? std::string_view(*end.text) : std::string_view();
     switch (event.kind) {
         case EventKind::created:
@@ -222,7 +234,9 @@ void render_response(std::string& out, const ResponseFacts& facts, const Respons
         render_message(out, json, facts.item, item_status(end.status), end.text);
     }
     json.end_array();
-    json.member_or_null("previous_response_id", facts.previous_response ? facts.previous_response->str() : std::string());
+    json.member_or_null(
+        "previous_response_id", facts.previous_response ? facts.previous_response->str() : std::string()
+    );
     json.key("conversation");
     if (facts.conversation) {
         json.begin_object();
@@ -239,7 +253,13 @@ void render_response(std::string& out, const ResponseFacts& facts, const Respons
     json.end_object();
 }
 
-void render_event(std::string& out, const ResponseFacts& facts, const ResponseEnd& end, Sequence sequence, const Event& event) {
+void render_event(
+    std::string& out,
+    const ResponseFacts& facts,
+    const ResponseEnd& end,
+    Sequence sequence,
+    const Event& event
+) {
     const std::string_view type = event_type(event.kind, end.status);
     out.append("event: ").append(type).append("\ndata: ");
     JsonWriter json(out);

@@ -21,7 +21,7 @@ struct ResponseFacts {
     bool stored = true;
     std::optional<store::ConversationId> conversation;
     std::optional<store::ResponseId> previous_response;
-    store::ItemId item;   // of the answer's message
+    store::ItemId item;  // of the answer's message
 };
 
 // How it ended.
@@ -31,8 +31,8 @@ struct ResponseEnd {
     std::string error_code;
     std::string error_message;
     std::string incomplete_reason;
-    std::string usage;  // a JSON object, or empty
-    std::optional<std::string> text;  // of the answer's message; nothing when there is no message
+    std::string usage;                              // a JSON object, or empty
+    std::optional<std::string> text;                // of the answer's message; nothing when there is no message
     base::Errc errc = base::Errc::upstream_failed;  // of a failure, for the caller that waits for it; not stored
 };
 
@@ -44,7 +44,13 @@ std::string_view to_string(store::ItemRole role);
 void render_response(std::string& out, const ResponseFacts& facts, const ResponseEnd& end);
 
 // Appends one SSE event ("event: ...\ndata: {...}\n\n").
-void render_event(std::string& out, const ResponseFacts& facts, const ResponseEnd& end, Sequence sequence, const Event& event);
+void render_event(
+    std::string& out,
+    const ResponseFacts& facts,
+    const ResponseEnd& end,
+    Sequence sequence,
+    const Event& event
+);
 
 inline constexpr std::string_view kDoneEvent = "data: [DONE]\n\n";
 

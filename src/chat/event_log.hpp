@@ -1,8 +1,8 @@
 // EventLog: what happened during a run, in order, compactly.
 //
-// An event's sequence number is its index. Only deltas carry text; everything else that a client sees of an event is rendered
-// from its kind, its number and the facts of the run (event_json.hpp), so any viewer at any time gets the same bytes. The log's
-// own bytes are what is stored: a stretch of it is a run chunk.
+// An event's sequence number is its index. Only deltas carry text; everything else that a client sees of an event is
+// rendered from its kind, its number and the facts of the run (event_json.hpp), so any viewer at any time gets the same
+// bytes. The log's own bytes are what is stored: a stretch of it is a run chunk.
 //
 // Format of one record: kind (1 byte), payload length (LEB128), payload.
 #pragma once
@@ -20,14 +20,14 @@ enum class EventKind : std::uint8_t {
     created = 1,
     queued,
     in_progress,
-    item_added,   // payload: the item's id, 16 bytes
+    item_added,  // payload: the item's id, 16 bytes
     part_added,
-    text_delta,   // payload: text
+    text_delta,  // payload: text
     text_done,
     part_done,
     item_done,
-    error,        // nothing worth keeping was made
-    finished,     // completed, incomplete or failed: the run's status says which
+    error,     // nothing worth keeping was made
+    finished,  // completed, incomplete or failed: the run's status says which
 };
 
 struct Event {
@@ -45,6 +45,7 @@ public:
     base::Status append_records(std::string_view records);
 
     Sequence size() const { return static_cast<Sequence>(starts_.size()); }
+
     Event at(Sequence sequence) const;
 
     // The records [from, to) as bytes, valid until the next append.

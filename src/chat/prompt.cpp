@@ -15,7 +15,12 @@ std::string_view chat_role(store::ItemRole role) {
     return "user";
 }
 
-base::Status write_message(llm::ChatRequestWriter& writer, store::ItemRole role, store::BodyFormat format, const std::string& body) {
+base::Status write_message(
+    llm::ChatRequestWriter& writer,
+    store::ItemRole role,
+    store::BodyFormat format,
+    const std::string& body
+) {
     if (body.empty()) {
         return {};  // an answer that never began, or a message that was deleted
     }
@@ -55,12 +60,17 @@ net::Task<base::Result<std::string>> render_prompt(
     } else {
         store::Position position = begun->prompt.anchor;
         while (position <= begun->prompt.head) {
-            CO_TRY(const auto page, co_await store.list_prompt_items(begun->conversation_no, begun->branch, position, begun->prompt.head));
+            CO_TRY(
+                const auto page,
+                co_await store.list_prompt_items(begun->conversation_no, begun->branch, position, begun->prompt.head)
+            );
             if (page.empty()) {
                 break;
             }
             if (!lease.grow(2 * store::kPageBytesMax)) {  // a page, and its rendered copy
-                co_return base::fail(base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
+                co_return base::fail(
+                    base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded"
+                );
             }
             for (const store::Item& item : page) {
                 CO_TRY_VOID(write_message(writer, item.role, item.format, item.body));
@@ -68,7 +78,10 @@ net::Task<base::Result<std::string>> render_prompt(
             }
             if (body.size() > kPromptBytesMax) {
                 co_return base::fail(
-                    base::Errc::invalid_request, "The messages are too long for one request.", "context_length_exceeded", "input"
+                    base::Errc::invalid_request,
+                    "The messages are too long for one request.",
+                    "context_length_exceeded",
+                    "input"
                 );
             }
         }

@@ -1,7 +1,7 @@
 // Prompt assembly: renders the request for the model server from the stored conversation, page by page.
 //
-// What is in the prompt was decided when the run began (store::PromptPlan): never the whole history, but the path from an anchor
-// that moves seldom, so that the servers' prompt caches stay warm. Memory: one page, and the rendered body.
+// What is in the prompt was decided when the run began (store::PromptPlan): never the whole history, but the path from
+// an anchor that moves seldom, so that the servers' prompt caches stay warm. Memory: one page, and the rendered body.
 #pragma once
 
 #include <string>
@@ -13,9 +13,11 @@
 
 namespace confab::chat {
 
-inline constexpr std::size_t kPromptBytesMax = 24ULL * 1024 * 1024;  // of the rendered body; more is `context_length_exceeded`
+inline constexpr std::size_t kPromptBytesMax =
+    24ULL * 1024 * 1024;  // of the rendered body; more is `context_length_exceeded`
 
-// The body's bytes are added to `lease`; the arguments must outlive the call. `begun` absent: nothing is stored, the prompt is `input` alone. Empty `instructions`: the conversation's own, if any.
+// The body's bytes are added to `lease`; the arguments must outlive the call. `begun` absent: nothing is stored, the
+// prompt is `input` alone. Empty `instructions`: the conversation's own, if any.
 net::Task<base::Result<std::string>> render_prompt(
     store::RunStore& store,
     meter::Lease& lease,

@@ -116,11 +116,14 @@ net::Task<void> Run::wait_until_saved() {
 net::Task<Batch> Run::next(Sequence from, net::Deadline deadline) {
     Viewer viewer{net::Waker(executor_), deadline};
     viewers_.push_back(&viewer);
+
     struct Leave {
         std::vector<Viewer*>& viewers;
         Viewer* viewer;
+
         ~Leave() { std::erase(viewers, viewer); }
     } leave{viewers_, &viewer};
+
     while (visible_ <= from && !finished_ && !deadline.passed()) {
         co_await viewer.waker.wait();
     }

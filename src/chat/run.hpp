@@ -1,8 +1,8 @@
 // Run: one answer being made. It belongs to `chat`, not to a connection: viewers come and go, only cancel() stops it.
 //
-// Lives on one shard. The model's pieces are appended to the log as they come; viewers read the log at their own pace by sequence
-// number and are woken when it grows. Events become visible as they are appended, except the last ones: that an answer is
-// finished is only said once it is committed.
+// Lives on one shard. The model's pieces are appended to the log as they come; viewers read the log at their own pace
+// by sequence number and are woken when it grows. Events become visible as they are appended, except the last ones:
+// that an answer is finished is only said once it is committed.
 #pragma once
 
 #include <memory>
@@ -41,19 +41,29 @@ public:
     Run(net::Executor executor, Origin origin, meter::Lease lease);
 
     const Origin& origin() const { return origin_; }
+
     const ResponseFacts& facts() const { return origin_.facts; }
+
     const ResponseEnd& end() const { return end_; }
+
     bool finished() const { return finished_; }
 
     // ---- for the driver ----
 
     llm::CompletionSink& sink() { return *this; }
+
     meter::Lease& lease() { return lease_; }  // grows with the prompt and with the log
-    // The exchange that cancel() has to break off; null when there is none. Refused (false) when the run is cancelled already.
+
+    // The exchange that cancel() has to break off; null when there is none. Refused (false) when the run is cancelled
+    // already.
     bool attach(llm::Completion* completion);
+
     bool cancelled() const { return cancelled_; }
+
     bool interrupted() const { return interrupted_; }
+
     bool out_of_memory() const { return out_of_memory_; }
+
     // Fixes how it ended and appends the last events, still invisible.
     void close(ResponseEnd end);
     // Everything is committed: shows the last events.
@@ -61,17 +71,20 @@ public:
 
     // ---- for the persister ----
 
-    // The log's stretch that is not stored yet; empty when there is none. The closing events are only taken with the commit that
-    // ends the run, so that a crash never finds an ended log under an unended run.
+    // The log's stretch that is not stored yet; empty when there is none. The closing events are only taken with the
+    // commit that ends the run, so that a crash never finds an ended log under an unended run.
     enum class Stretch : std::uint8_t { visible, all };
     std::string_view take_unsaved(Stretch stretch, Sequence& first);
     void saved(bool success, Sequence first);
+
     bool saving() const { return saving_; }
+
     net::Task<void> wait_until_saved();
 
     // ---- for viewers ----
 
-    // Events from `from` on, at most kBatchBytesMax of them; waits until there is one, the run is finished, or `deadline`.
+    // Events from `from` on, at most kBatchBytesMax of them; waits until there is one, the run is finished, or
+    // `deadline`.
     net::Task<Batch> next(Sequence from, net::Deadline deadline);
     net::Task<void> wait_until_finished();
     // Wakes viewers whose deadline has passed.
@@ -91,8 +104,11 @@ private:
     };
 
     void on_text(std::string_view text) override;
+
     void on_reasoning(std::string_view /*text*/) override {}
+
     void on_refusal(std::string_view text) override { on_text(text); }
+
     void on_tool_call(const llm::ToolCallDelta& /*delta*/) override {}
 
     void append(EventKind kind, std::string_view payload = {});
@@ -105,8 +121,8 @@ private:
     meter::Lease lease_;
     ResponseEnd end_;
     EventLog log_;
-    Sequence visible_ = 0;   // events before this one may be seen
-    Sequence saved_ = 0;     // events before this one were handed to the store
+    Sequence visible_ = 0;  // events before this one may be seen
+    Sequence saved_ = 0;    // events before this one were handed to the store
     bool has_item_ = false;
     bool finished_ = false;
     bool cancelled_ = false;
@@ -118,7 +134,8 @@ private:
     net::WaitList waiting_for_save_;
 };
 
-// Events that close a log: of the item if there is one, then of the run. For a finished run and for one found after a crash.
+// Events that close a log: of the item if there is one, then of the run. For a finished run and for one found after a
+// crash.
 void append_closing_events(EventLog& log, bool has_item, const ResponseEnd& end);
 
 }  // namespace confab::chat

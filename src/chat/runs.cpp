@@ -184,7 +184,8 @@ Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<
     if (origin.persistent) {
         const auto upstream = environment_.upstreams.snapshot()->resolve(request.model);
         const std::int64_t context = upstream && *upstream ? (*upstream)->context_tokens : llm::kContextTokensDefault;
-        const std::int64_t output = request.parameters.output_tokens_max.value_or(std::min(kOutputTokensReserved, context / 4));
+        const std::int64_t output =
+            request.parameters.output_tokens_max.value_or(std::min(kOutputTokensReserved, context / 4));
         store::NewRun row;
         row.id = origin.facts.id;
         row.user = request.user;
@@ -194,7 +195,8 @@ Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<
         row.request = request.echo;
         row.background = request.background;
         row.stored = request.stored;
-        row.prompt_tokens_max = std::max<std::int64_t>(context - output - llm::estimate_tokens(request.instructions), context / 8);
+        row.prompt_tokens_max =
+            std::max<std::int64_t>(context - output - llm::estimate_tokens(request.instructions), context / 8);
         CO_TRY(begun, co_await environment_.store.begin_run(std::move(row)));
         origin.no = begun->no;
         origin.facts.created_at = begun->created_at;
@@ -206,7 +208,8 @@ Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<
 
 Task<void> RunService::drive(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun) {
     std::string upstream_name;
-    base::Result<llm::Outcome> outcome = base::fail(Errc::internal, "The answer failed inside the server.", "server_error");
+    base::Result<llm::Outcome> outcome =
+        base::fail(Errc::internal, "The answer failed inside the server.", "server_error");
     try {
         outcome = co_await answer(run, std::move(request), std::move(begun), upstream_name);
     } catch (const std::exception& e) {
@@ -217,7 +220,10 @@ Task<void> RunService::drive(RunPtr run, RunRequest request, std::optional<store
 }
 
 Task<base::Result<llm::Outcome>> RunService::answer(
-    RunPtr run, RunRequest request, std::optional<store::BegunRun> begun, std::string& upstream_name
+    RunPtr run,
+    RunRequest request,
+    std::optional<store::BegunRun> begun,
+    std::string& upstream_name
 ) {
     CO_TRY(const auto upstream, co_await environment_.upstreams.choose(request.model));
     upstream_name = upstream ? upstream->name : std::string(llm::kDemoModel);
@@ -236,14 +242,23 @@ Task<base::Result<llm::Outcome>> RunService::answer(
 
 // One exchange with the model server.
 Task<base::Result<llm::Outcome>> RunService::attempt(
-    RunPtr run, llm::UpstreamPtr upstream, const RunRequest& request, const std::optional<store::BegunRun>& begun
+    RunPtr run,
+    llm::UpstreamPtr upstream,
+    const RunRequest& request,
+    const std::optional<store::BegunRun>& begun
 ) {
     std::string body;
     if (upstream) {
-        CO_TRY(body, co_await render_prompt(environment_.store, run->lease(), request.parameters, request.instructions, begun, request.input));
+        CO_TRY(
+            body,
+            co_await render_prompt(
+                environment_.store, run->lease(), request.parameters, request.instructions, begun, request.input
+            )
+        );
     }
-    const auto completion =
-        llm::make_completion(environment_.client, environment_.shard.executor(), upstream, std::move(body), run->sink());
+    const auto completion = llm::make_completion(
+        environment_.client, environment_.shard.executor(), upstream, std::move(body), run->sink()
+    );
     if (!run->attach(completion.get())) {
         co_return base::fail(Errc::cancelled, "The request was cancelled.", "cancelled");
     }
@@ -266,7 +281,10 @@ Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, st
         }
     }
     auto& counters = environment_.counters;
-    (status == RunStatus::failed ? counters.failed : status == RunStatus::cancelled ? counters.cancelled : counters.completed).add();
+    (status == RunStatus::failed      ? counters.failed
+     : status == RunStatus::cancelled ? counters.cancelled
+                                      : counters.completed)
+        .add();
     counters.live.add(-1);
     run->publish_end();
     live_.erase(run->facts().id);
@@ -362,7 +380,13 @@ Task<void> RunService::interrupt_all() {
 
 namespace {
 
-Task<std::optional<Batch>> next_here(RunService* service, store::UserNo user, store::ResponseId id, Sequence from, net::Deadline deadline) {
+Task<std::optional<Batch>> next_here(
+    RunService* service,
+    store::UserNo user,
+    store::ResponseId id,
+    Sequence from,
+    net::Deadline deadline
+) {
     const RunPtr run = service->find(user, id);
     if (!run || !run->facts().stored) {
         co_return std::nullopt;
@@ -397,7 +421,12 @@ const RunDirectory::Place& RunDirectory::place(const store::ResponseId& id) cons
     return places_[shard_of(id, static_cast<unsigned>(places_.size()))];
 }
 
-Task<std::optional<Batch>> RunDirectory::next(store::UserNo user, store::ResponseId id, Sequence from, net::Deadline deadline) {
+Task<std::optional<Batch>> RunDirectory::next(
+    store::UserNo user,
+    store::ResponseId id,
+    Sequence from,
+    net::Deadline deadline
+) {
     const Place& home = place(id);
     co_return co_await net::run_on(home.executor, next_here(home.service, user, id, from, deadline));
 }

@@ -1,7 +1,7 @@
 // Runs: starts answers, keeps those under way, persists them, finds them again.
 //
-// One RunService per shard; a response's id says on which shard it lives (shard_of). RunDirectory reaches them all: what a
-// caller asks of a run elsewhere is done there, and the caller resumes at home.
+// One RunService per shard; a response's id says on which shard it lives (shard_of). RunDirectory reaches them all:
+// what a caller asks of a run elsewhere is done there, and the caller resumes at home.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,9 @@
 namespace confab::chat {
 
 inline constexpr std::chrono::milliseconds kPersistEvery{250};
-inline constexpr std::int64_t kOutputTokensReserved = 4'096;  // of the context, when the request names no limit of its own
-inline constexpr std::size_t kRunLeaseBytes = 32 * 1024;      // to begin with
+inline constexpr std::int64_t kOutputTokensReserved =
+    4'096;                                                // of the context, when the request names no limit of its own
+inline constexpr std::size_t kRunLeaseBytes = 32 * 1024;  // to begin with
 
 // A run as asked for.
 struct RunRequest {
@@ -58,6 +59,7 @@ public:
 
     // The run under way with this id and owner, or null.
     RunPtr find(store::UserNo user, store::ResponseId id) const;
+
     std::size_t size() const { return live_.size(); }
 
     // From now on start() answers `unavailable`.
@@ -69,9 +71,17 @@ public:
 private:
     net::Task<base::Result<RunPtr>> begin(RunRequest& request, std::optional<store::BegunRun>& begun);
     net::Task<void> drive(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun);
-    net::Task<base::Result<llm::Outcome>> answer(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun, std::string& upstream_name);
+    net::Task<base::Result<llm::Outcome>> answer(
+        RunPtr run,
+        RunRequest request,
+        std::optional<store::BegunRun> begun,
+        std::string& upstream_name
+    );
     net::Task<base::Result<llm::Outcome>> attempt(
-        RunPtr run, llm::UpstreamPtr upstream, const RunRequest& request, const std::optional<store::BegunRun>& begun
+        RunPtr run,
+        llm::UpstreamPtr upstream,
+        const RunRequest& request,
+        const std::optional<store::BegunRun>& begun
     );
     net::Task<void> finish(RunPtr run, base::Result<llm::Outcome> outcome, std::string upstream_name);
     net::Task<base::Status> commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name);
@@ -100,8 +110,14 @@ public:
 
     explicit RunDirectory(std::vector<Place> places) : places_(std::move(places)) {}
 
-    // The next events of a run under way, from `from` on; nothing when it is not under way (any more): read the store then.
-    net::Task<std::optional<Batch>> next(store::UserNo user, store::ResponseId id, Sequence from, net::Deadline deadline);
+    // The next events of a run under way, from `from` on; nothing when it is not under way (any more): read the store
+    // then.
+    net::Task<std::optional<Batch>> next(
+        store::UserNo user,
+        store::ResponseId id,
+        Sequence from,
+        net::Deadline deadline
+    );
 
     // Cancels and waits until the end is committed. False when it is not under way.
     net::Task<bool> cancel(store::UserNo user, store::ResponseId id);
@@ -115,7 +131,8 @@ private:
     std::vector<Place> places_;
 };
 
-// Closes the runs that a crash left in progress: they become incomplete with their durable text. Called once, before any other run.
+// Closes the runs that a crash left in progress: they become incomplete with their durable text. Called once, before
+// any other run.
 net::Task<base::Result<std::size_t>> recover_runs(store::RunStore& store);
 
 }  // namespace confab::chat

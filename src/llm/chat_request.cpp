@@ -12,9 +12,9 @@ bool renders(const ChatRequest& request, std::string_view name) {
     if (name == "model" || name == "messages" || name == "stream" || name == "stream_options") {
         return true;
     }
-    return (name == "temperature" && request.temperature) || (name == "top_p" && request.top_p)
-        || (name == "stop" && !request.stop.empty())
-        || ((name == "max_tokens" || name == "max_completion_tokens") && request.output_tokens_max);
+    return (name == "temperature" && request.temperature) || (name == "top_p" && request.top_p) ||
+           (name == "stop" && !request.stop.empty()) ||
+           ((name == "max_tokens" || name == "max_completion_tokens") && request.output_tokens_max);
 }
 
 // The text of a part that is nothing but text; nothing for other parts.
@@ -32,7 +32,9 @@ std::optional<std::string_view> text_of(const json::object& part) {
 base::Status write_image(base::JsonWriter& out, const json::object& part) {
     const std::string_view url = base::find_string(part, "image_url");
     if (url.empty()) {
-        return base::invalid("input", "An image can be sent to the model only by its image_url.", "unsupported_content");
+        return base::invalid(
+            "input", "An image can be sent to the model only by its image_url.", "unsupported_content"
+        );
     }
     out.begin_object();
     out.member("type", "image_url");

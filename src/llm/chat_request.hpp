@@ -45,17 +45,19 @@ public:
 
     void begin(const ChatRequest& request);
     void message(const ChatMessage& message);
+
     // A whole message as rendered JSON, for what has more than a role and a content (tool calls and their results).
     void raw_message(std::string_view rendered) { json_.raw(rendered); }
+
     void end();
 
 private:
     base::JsonWriter json_;
 };
 
-// The `content` array of a Responses item -> the `content` of a chat message, rendered (a string when it is one text, else an
-// array of parts). Knows input_text, output_text, refusal, input_image, input_file and input_audio; chat parts pass as they
-// are. Fails with `invalid_request` for parts that chat completions cannot carry.
+// The `content` array of a Responses item -> the `content` of a chat message, rendered (a string when it is one text,
+// else an array of parts). Knows input_text, output_text, refusal, input_image, input_file and input_audio; chat parts
+// pass as they are. Fails with `invalid_request` for parts that chat completions cannot carry.
 base::Result<std::string> chat_content(std::string_view content_json);
 
 }  // namespace confab::llm

@@ -12,8 +12,8 @@ namespace {
 using base::Errc;
 using net::Task;
 
-constexpr std::chrono::minutes kAnswerMax{60};            // a run that takes longer is cut off
-constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;     // of an error answer; the rest is dropped
+constexpr std::chrono::minutes kAnswerMax{60};         // a run that takes longer is cut off
+constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;  // of an error answer; the rest is dropped
 
 class UpstreamCompletion final : public Completion, private net::HttpSink {
 public:
@@ -80,7 +80,13 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Completion> make_completion(net::HttpClient& client, net::Executor executor, UpstreamPtr upstream, std::string body, CompletionSink& sink) {
+std::unique_ptr<Completion> make_completion(
+    net::HttpClient& client,
+    net::Executor executor,
+    UpstreamPtr upstream,
+    std::string body,
+    CompletionSink& sink
+) {
     if (!upstream) {
         return std::make_unique<DemoCompletion>(executor, sink);
     }

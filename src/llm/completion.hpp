@@ -15,8 +15,9 @@ class Completion {
 public:
     virtual ~Completion() = default;
 
-    // Everything the server said went to the sink; returns how it ended. A fault after the first delta is an Outcome; what came is
-    // valid. Errors: cancelled; what HttpCall fails with, and error_from_answer, when nothing had come yet.
+    // Everything the server said went to the sink; returns how it ended. A fault after the first delta is an Outcome;
+    // what came is valid. Errors: cancelled; what HttpCall fails with, and error_from_answer, when nothing had come
+    // yet.
     virtual net::Task<base::Result<Outcome>> run() = 0;
 
     // Closes the connection to the server at once; run() answers `cancelled`. Not to be called from the sink.
@@ -24,6 +25,12 @@ public:
 };
 
 // `body` is the whole JSON request with "stream":true; `upstream` null means the demonstration.
-std::unique_ptr<Completion> make_completion(net::HttpClient& client, net::Executor executor, UpstreamPtr upstream, std::string body, CompletionSink& sink);
+std::unique_ptr<Completion> make_completion(
+    net::HttpClient& client,
+    net::Executor executor,
+    UpstreamPtr upstream,
+    std::string body,
+    CompletionSink& sink
+);
 
 }  // namespace confab::llm

@@ -9,8 +9,8 @@
 
 namespace confab::llm {
 
-// Called in the order in which the server said things, on the thread that feeds the bytes. Every text is non-empty and valid
-// UTF-8; views are valid only during the call.
+// Called in the order in which the server said things, on the thread that feeds the bytes. Every text is non-empty and
+// valid UTF-8; views are valid only during the call.
 class CompletionSink {
 public:
     virtual ~CompletionSink() = default;

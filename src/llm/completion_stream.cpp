@@ -20,7 +20,8 @@ constexpr std::string_view kBom = "\xEF\xBB\xBF";
 // A web page instead of an answer: this much of it is enough for its title.
 constexpr std::size_t kPageBytesMax = 4096;
 
-// How often the rest of an event that cannot be parsed is tried again from a later place. Each try may read the whole rest.
+// How often the rest of an event that cannot be parsed is tried again from a later place. Each try may read the whole
+// rest.
 constexpr int kGluedTriesMax = 8;
 
 std::string_view view(const json::string& text) {
@@ -40,7 +41,8 @@ const json::array* find_array(const json::object& object, std::string_view key) 
 // `error` counts when it says something: an object or a text. Some servers send `"error": null` with every chunk.
 bool names_error(const json::object& object) {
     const json::value* error = base::find(object, "error");
-    if (error != nullptr && ((error->is_object() && !error->get_object().empty()) || (error->is_string() && !error->get_string().empty()))) {
+    if (error != nullptr && ((error->is_object() && !error->get_object().empty()) ||
+                             (error->is_string() && !error->get_string().empty()))) {
         return true;
     }
     return base::find_string(object, "type") == "error" || base::find_string(object, "object") == "error";
@@ -110,7 +112,8 @@ constexpr std::array kReasons{
 
 // A finish reason in a server's own words (rule 9); words nobody knows mean stop.
 FinishReason known_reason(std::string_view raw) {
-    const auto row = std::ranges::find_if(kReasons, [&](const ReasonRow& entry) { return base::iequals(entry.raw, raw); });
+    const auto row =
+        std::ranges::find_if(kReasons, [&](const ReasonRow& entry) { return base::iequals(entry.raw, raw); });
     return row != kReasons.end() ? row->reason : FinishReason::stop;
 }
 
@@ -151,8 +154,8 @@ void CompletionStream::feed(std::string_view bytes) {
     }
 }
 
-// Drops white space and a byte order mark before the body, then looks at its first byte. No event stream begins with a bracket
-// and no JSON document with a letter of a field name, whatever the Content-Type says.
+// Drops white space and a byte order mark before the body, then looks at its first byte. No event stream begins with a
+// bracket and no JSON document with a letter of a field name, whatever the Content-Type says.
 void CompletionStream::detect_shape(std::string_view& bytes) {
     while (!bytes.empty() && shape_ == Shape::unknown) {
         const char first = bytes.front();
@@ -164,7 +167,8 @@ void CompletionStream::detect_shape(std::string_view& bytes) {
             } else if (first == '<') {
                 shape_ = Shape::page;
             } else {
-                shape_ = std::string_view("deir:").find(first) != std::string_view::npos ? Shape::events : announced_shape_;
+                shape_ =
+                    std::string_view("deir:").find(first) != std::string_view::npos ? Shape::events : announced_shape_;
             }
             return;
         }
@@ -304,7 +308,8 @@ void CompletionStream::take_delta(const json::object& delta) {
     if (const json::value* content = base::find(delta, "content")) {
         take_content(*content);
     }
-    if (const std::string_view refusal = refusal_joiner_.join(base::find_string(delta, "refusal"), scratch_); !refusal.empty()) {
+    if (const std::string_view refusal = refusal_joiner_.join(base::find_string(delta, "refusal"), scratch_);
+        !refusal.empty()) {
         if (const std::string_view fitting = budget_.take(refusal); !fitting.empty()) {
             said_something_ = true;
             sink_.on_refusal(fitting);
@@ -440,7 +445,11 @@ void CompletionStream::finish_document() {
     if (!fault_ && (object == nullptr || find_array(*object, "choices") == nullptr)) {
         const ErrorBody error = object != nullptr ? error_of(*object) : ErrorBody();
         const bool explained = !error.message.empty();
-        fail(Fault::Kind::malformed, explained ? error.message : "The model server's answer is no chat completion.", error.code);
+        fail(
+            Fault::Kind::malformed,
+            explained ? error.message : "The model server's answer is no chat completion.",
+            error.code
+        );
     }
     terminated_ = true;
 }
@@ -465,7 +474,9 @@ std::variant<FinishReason, Fault> CompletionStream::end() const {
     }
     if (torn_event_) {
         return Fault{
-            terminated_ ? Fault::Kind::malformed : Fault::Kind::truncated, {}, "The model server's answer broke off within an event."
+            terminated_ ? Fault::Kind::malformed : Fault::Kind::truncated,
+            {},
+            "The model server's answer broke off within an event."
         };
     }
     if (raw_finish_reason_.empty()) {
@@ -480,7 +491,9 @@ std::variant<FinishReason, Fault> CompletionStream::end() const {
 
 std::variant<FinishReason, Fault> CompletionStream::end_without_reason() const {
     if (!said_something_) {
-        return Fault{Fault::Kind::truncated, "empty_answer", "The model server closed the answer without saying anything."};
+        return Fault{
+            Fault::Kind::truncated, "empty_answer", "The model server closed the answer without saying anything."
+        };
     }
     if (!tools_.empty() && (terminated_ || tools_.complete())) {
         return FinishReason::tool_calls;

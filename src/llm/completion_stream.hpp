@@ -1,8 +1,9 @@
-// CompletionStream: the body of one answer of a model server to POST /chat/completions -> text, reasoning, refusal, tool calls
-// and an outcome. It implements rules 3 to 11 of api/upstream-quirks.md; each is there because a real server needs it.
+// CompletionStream: the body of one answer of a model server to POST /chat/completions -> text, reasoning, refusal,
+// tool calls and an outcome. It implements rules 3 to 11 of api/upstream-quirks.md; each is there because a real server
+// needs it.
 //
-// Sans-I/O: bytes in, calls out. Where the bytes are cut does not matter. Usually the body is an event stream; when the server
-// answers `stream: true` with one JSON document (or a web page) that is recognised by its first byte.
+// Sans-I/O: bytes in, calls out. Where the bytes are cut does not matter. Usually the body is an event stream; when the
+// server answers `stream: true` with one JSON document (or a web page) that is recognised by its first byte.
 #pragma once
 
 #include <cstdint>
@@ -24,16 +25,18 @@ namespace confab::llm {
 // (128 Ki tokens) have about 512 KiB.
 inline constexpr std::size_t kAnswerBytesMax = std::size_t{2} << 20;
 
-// One per request, used by one thread, owned by the provider client. Call feed() for each piece of the body until done() or
-// the body ends, then finish() once.
+// One per request, used by one thread, owned by the provider client. Call feed() for each piece of the body until
+// done() or the body ends, then finish() once.
 class CompletionStream final : private SseHandler {
 public:
     explicit CompletionStream(CompletionSink& sink, std::size_t answer_bytes_max = kAnswerBytesMax)
         : sink_(sink), budget_(answer_bytes_max), tools_(sink, budget_) {}
+
     CompletionStream(const CompletionStream&) = delete;
     CompletionStream& operator=(const CompletionStream&) = delete;
 
-    // The Content-Type of the answer, before the first feed(). Optional: it only matters when the first byte leaves a doubt.
+    // The Content-Type of the answer, before the first feed(). Optional: it only matters when the first byte leaves a
+    // doubt.
     void begin(std::string_view content_type);
 
     // Delivers what these bytes complete. Ignores everything once done().
@@ -42,8 +45,8 @@ public:
     // Nothing more is expected: the caller need not wait for the server to close ([DONE], an error, a cap).
     bool done() const { return done_; }
 
-    // The body has ended, regularly or not. Delivers what was held back. Without a sign of the end in the body (no [DONE], no
-    // finish reason) the outcome is the fault `truncated`, so a broken connection needs no other path.
+    // The body has ended, regularly or not. Delivers what was held back. Without a sign of the end in the body (no
+    // [DONE], no finish reason) the outcome is the fault `truncated`, so a broken connection needs no other path.
     Outcome finish();
 
     // What is buffered between two calls, for the owner's byte lease. A few hundred bytes unless an event is large.
@@ -93,10 +96,10 @@ private:
     Shape announced_shape_ = Shape::events;  // by the Content-Type
     std::size_t lead_bytes_ = 0;             // of a byte order mark before the body
     bool done_ = false;
-    bool terminated_ = false;    // [DONE] came, or the document was whole
-    bool torn_event_ = false;    // an event could not be parsed; is it the last one?
+    bool terminated_ = false;  // [DONE] came, or the document was whole
+    bool torn_event_ = false;  // an event could not be parsed; is it the last one?
     bool said_something_ = false;
-    bool has_deltas_ = false;    // text came as deltas, so a `message` would only repeat it
+    bool has_deltas_ = false;  // text came as deltas, so a `message` would only repeat it
 };
 
 }  // namespace confab::llm

@@ -6,7 +6,8 @@ namespace confab::llm {
 
 namespace {
 
-constexpr std::string_view kText = R"(**No model is connected yet.** This is Confab's built-in demonstration: it does not understand you, it only shows how an answer looks when it streams in.
+constexpr std::string_view kText =
+    R"(**No model is connected yet.** This is Confab's built-in demonstration: it does not understand you, it only shows how an answer looks when it streams in.
 
 To connect a model, start Confab with the address of any OpenAI-compatible server:
 

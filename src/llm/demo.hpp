@@ -1,4 +1,5 @@
-// The built-in model `confab-demo`: streams a short text that says plainly that no model is connected, and how to connect one.
+// The built-in model `confab-demo`: streams a short text that says plainly that no model is connected, and how to
+// connect one.
 #pragma once
 
 #include <string_view>

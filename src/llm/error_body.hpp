@@ -1,4 +1,5 @@
-// What a model server says when it refuses: any of the shapes of rule 11 (api/upstream-quirks.md) -> one message, one code.
+// What a model server says when it refuses: any of the shapes of rule 11 (api/upstream-quirks.md) -> one message, one
+// code.
 #pragma once
 
 #include <cstddef>

@@ -22,14 +22,16 @@ struct RefusalDelta {
     std::string_view text;
 };
 
-// A fragment of a tool call. `slot` counts from 0 in order of appearance. Every delta repeats the call's `id`, which is never
-// empty, and its `name`, which may come later than the first delta; `arguments` is the next fragment of a JSON text.
+// A fragment of a tool call. `slot` counts from 0 in order of appearance. Every delta repeats the call's `id`, which is
+// never empty, and its `name`, which may come later than the first delta; `arguments` is the next fragment of a JSON
+// text.
 struct ToolCallDelta {
     std::size_t slot = 0;
     std::string_view id;
     std::string_view name;
     std::string_view arguments;
-    std::string_view extra_content;  // JSON that has to be sent back with the call (Gemini's thought signature), mostly empty
+    std::string_view
+        extra_content;  // JSON that has to be sent back with the call (Gemini's thought signature), mostly empty
 };
 
 struct Usage {

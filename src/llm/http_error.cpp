@@ -44,11 +44,13 @@ base::Error error_from_answer(const Upstream& upstream, const net::HttpHead& hea
     error.errc = errc_of(head.status);
     if (head.status == 401 || head.status == 403) {
         error.code = "upstream_refused_key";
-        error.message = "The model server '" + upstream.name + "' refused Confab's API key (HTTP " + std::to_string(head.status) +
+        error.message = "The model server '" + upstream.name + "' refused Confab's API key (HTTP " +
+                        std::to_string(head.status) +
                         "). An administrator has to set the right one. The server says: " + said.message;
     } else if (error.errc == Errc::upstream_failed) {
         error.code = "upstream_error";
-        error.message = "The model server '" + upstream.name + "' failed (HTTP " + std::to_string(head.status) + "): " + said.message;
+        error.message = "The model server '" + upstream.name + "' failed (HTTP " + std::to_string(head.status) +
+                        "): " + said.message;
     } else {
         error.code = said.code.empty() ? "upstream_error" : std::move(said.code);
         error.message = std::move(said.message);

@@ -1,4 +1,5 @@
-// Parsing of the JSON inside events: bounded, on memory the caller provides, and tolerant of what tokenisers do to text.
+// Parsing of the JSON inside events: bounded, on memory the caller provides, and tolerant of what tokenisers do to
+// text.
 #pragma once
 
 #include <array>
@@ -35,13 +36,13 @@ enum class JsonFlaw {
     malformed,
 };
 
-// Parses the value at the start of `text`; what follows it is the caller's business. Invalid UTF-8 inside strings is let
-// through, since it may be half of a character whose other half comes with the next event.
+// Parses the value at the start of `text`; what follows it is the caller's business. Invalid UTF-8 inside strings is
+// let through, since it may be half of a character whose other half comes with the next event.
 std::expected<ParsedPrefix, JsonFlaw> parse_prefix(std::string_view text, const base::json::storage_ptr& storage);
 
-// Parses `text` as one value with nothing but white space after it. An escape like \ud83d without its partner, which JSON
-// parsers refuse, is let through as well: it becomes the three bytes UTF-8 would have for it (called WTF-8), which Utf8Joiner
-// understands.
+// Parses `text` as one value with nothing but white space after it. An escape like \ud83d without its partner, which
+// JSON parsers refuse, is let through as well: it becomes the three bytes UTF-8 would have for it (called WTF-8), which
+// Utf8Joiner understands.
 std::expected<base::json::value, JsonFlaw> parse_whole(std::string_view text, const base::json::storage_ptr& storage);
 
 }  // namespace confab::llm

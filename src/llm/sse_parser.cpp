@@ -10,8 +10,8 @@ namespace {
 constexpr std::string_view kBom = "\xEF\xBB\xBF";
 constexpr std::size_t kBomDone = 4;
 
-// Buffers larger than this are given back after the event that needed them, so that one big image does not cost its size for
-// the rest of the stream.
+// Buffers larger than this are given back after the event that needed them, so that one big image does not cost its
+// size for the rest of the stream.
 constexpr std::size_t kKeptBytesMax = std::size_t{16} << 10;
 
 void reset(std::string& buffer) {
@@ -22,8 +22,8 @@ void reset(std::string& buffer) {
     }
 }
 
-// Finds the ends of lines in a buffer. The next LF and the next CR are remembered, so that a buffer that holds only one of the
-// two is still searched once and not once per line.
+// Finds the ends of lines in a buffer. The next LF and the next CR are remembered, so that a buffer that holds only one
+// of the two is still searched once and not once per line.
 class LineEnds {
 public:
     explicit LineEnds(std::string_view bytes) : bytes_(bytes), lf_(bytes.find('\n')), cr_(bytes.find('\r')) {}

@@ -1,9 +1,10 @@
-// SSE parser: the bytes of a text/event-stream body -> events, by the rules of the HTML standard (section 9.2) where real model
-// servers keep them, and leniently where they do not (api/upstream-quirks.md, rules 1 to 3).
+// SSE parser: the bytes of a text/event-stream body -> events, by the rules of the HTML standard (section 9.2) where
+// real model servers keep them, and leniently where they do not (api/upstream-quirks.md, rules 1 to 3).
 //
-// Sans-I/O: it owns no socket and never blocks. Where the bytes are cut does not matter: any cutting gives the same events.
-// Memory is bounded by the event size cap. An event that lies within one fed buffer is handed on as views into that buffer;
-// only what a cut tears apart is copied, into buffers that are used again, so a steady stream allocates nothing.
+// Sans-I/O: it owns no socket and never blocks. Where the bytes are cut does not matter: any cutting gives the same
+// events. Memory is bounded by the event size cap. An event that lies within one fed buffer is handed on as views into
+// that buffer; only what a cut tears apart is copied, into buffers that are used again, so a steady stream allocates
+// nothing.
 #pragma once
 
 #include <cstddef>
@@ -29,11 +30,13 @@ public:
 
     virtual ~SseHandler() = default;
     virtual Next on_event(const SseEvent& event) = 0;
+
     // A comment line: the server is alive. Most handlers need not know, since the bytes themselves show it.
     virtual void on_comment(std::string_view /*text*/) {}
 };
 
-// One per response body, used by one thread. After an error, or after the handler said stop, it ignores all further bytes.
+// One per response body, used by one thread. After an error, or after the handler said stop, it ignores all further
+// bytes.
 class SseParser {
 public:
     explicit SseParser(std::size_t event_bytes_max = kEventBytesMax) : event_bytes_max_(event_bytes_max) {}
@@ -62,7 +65,7 @@ private:
     std::string_view strip_bom(std::string_view bytes);
 
     std::size_t event_bytes_max_;
-    std::string line_;            // the beginning of a line whose end has not come yet
+    std::string line_;  // the beginning of a line whose end has not come yet
     std::string type_;
     std::string data_;            // data that could not stay a view
     std::string_view data_view_;  // the only data line so far, within the buffer being fed

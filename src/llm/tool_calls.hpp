@@ -1,7 +1,8 @@
-// ToolCalls: sorts the fragments of tool calls into slots, one per call, whatever a server uses to tell calls apart (rule 8).
+// ToolCalls: sorts the fragments of tool calls into slots, one per call, whatever a server uses to tell calls apart
+// (rule 8).
 //
-// The arguments are not kept here: the sink gets each fragment once. A scanner knows for each call whether its arguments are a
-// complete JSON object, which is how two calls under one index are told from one call in two pieces.
+// The arguments are not kept here: the sink gets each fragment once. A scanner knows for each call whether its
+// arguments are a complete JSON object, which is how two calls under one index are told from one call in two pieces.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,10 @@ inline constexpr std::size_t kToolCallsMax = 128;  // OpenAI's own limit on the 
 // Follows a JSON object or array through fragments and knows where it ends.
 class JsonExtent {
 public:
-    // Bytes of `fragment` up to and including the end of the first complete value; all of them when it does not end here.
+    // Bytes of `fragment` up to and including the end of the first complete value; all of them when it does not end
+    // here.
     std::size_t scan(std::string_view fragment);
+
     bool complete() const { return complete_; }
 
 private:
@@ -36,10 +39,12 @@ class ToolCalls {
 public:
     ToolCalls(CompletionSink& sink, AnswerBudget& budget) : sink_(sink), budget_(budget) {}
 
-    // One entry of `delta.tool_calls`, or the old `delta.function_call`. False when there are more than kToolCallsMax calls.
+    // One entry of `delta.tool_calls`, or the old `delta.function_call`. False when there are more than kToolCallsMax
+    // calls.
     bool add(const base::json::object& call);
 
     bool empty() const { return slots_.empty(); }
+
     // Every call has arguments that are a complete JSON value.
     bool complete() const;
 

@@ -1,9 +1,9 @@
 #include "llm/upstream.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <array>
+
+#include <spdlog/spdlog.h>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -59,10 +59,12 @@ bool matches(std::string_view pattern, std::string_view text) {
 class Collector final : public net::HttpSink {
 public:
     void on_head(const net::HttpHead& /*head*/) override {}
+
     net::Flow on_body(std::string_view bytes) override {
         body += bytes;
         return net::Flow::go_on;
     }
+
     std::string body;
 };
 
@@ -103,7 +105,8 @@ std::vector<Model> parse_models(const base::json::value& value, const Upstream& 
 }  // namespace
 
 bool Upstream::offers(std::string_view model) const {
-    return models.empty() || std::ranges::any_of(models, [&](const std::string& pattern) { return matches(pattern, model); });
+    return models.empty() ||
+           std::ranges::any_of(models, [&](const std::string& pattern) { return matches(pattern, model); });
 }
 
 std::string Catalog::default_model() const {
@@ -124,7 +127,9 @@ base::Result<UpstreamPtr> Catalog::resolve(const std::string& model) const {
             return UpstreamPtr();
         }
         return base::not_found(
-            "The model '" + model + "' does not exist: no model server is connected. Set OPENAI_BASE_URL or OLLAMA_BASE_URL, or connect one in the page.",
+            "The model '" + model +
+                "' does not exist: no model server is connected. Set OPENAI_BASE_URL or OLLAMA_BASE_URL, or connect "
+                "one in the page.",
             "model_not_found",
             "model"
         );
@@ -150,8 +155,13 @@ base::Result<std::string> normalise_base_url(std::string_view url) {
     const bool http = trimmed.starts_with("http://") && trimmed.size() > 7;
     const bool https = trimmed.starts_with("https://") && trimmed.size() > 8;
     const bool plain = std::ranges::all_of(trimmed, [](char c) { return c > 0x20 && c < 0x7F; });
-    if ((!http && !https) || !plain || trimmed.size() > 2'000 || trimmed.find_first_of("?#@") != std::string_view::npos) {
-        return base::invalid("base_url", "A base URL looks like http://127.0.0.1:11434/v1 or https://api.example.com/v1.", "invalid_base_url");
+    if ((!http && !https) || !plain || trimmed.size() > 2'000 ||
+        trimmed.find_first_of("?#@") != std::string_view::npos) {
+        return base::invalid(
+            "base_url",
+            "A base URL looks like http://127.0.0.1:11434/v1 or https://api.example.com/v1.",
+            "invalid_base_url"
+        );
     }
     return std::string(trimmed);
 }
@@ -164,7 +174,11 @@ std::vector<std::string> request_headers(const Upstream& upstream) {
     return headers;
 }
 
-Task<base::Result<std::vector<Model>>> fetch_models(net::HttpClient& client, UpstreamPtr upstream, std::chrono::milliseconds patience) {
+Task<base::Result<std::vector<Model>>> fetch_models(
+    net::HttpClient& client,
+    UpstreamPtr upstream,
+    std::chrono::milliseconds patience
+) {
     net::HttpRequest request;
     request.url = upstream->base_url + "/models";
     request.headers = request_headers(*upstream);
@@ -178,7 +192,11 @@ Task<base::Result<std::vector<Model>>> fetch_models(net::HttpClient& client, Ups
     }
     const auto value = base::parse_json(sink.body);
     if (!value) {
-        co_return base::fail(Errc::upstream_failed, "The server's list of models is not JSON. Is the base URL right?", "upstream_bad_answer");
+        co_return base::fail(
+            Errc::upstream_failed,
+            "The server's list of models is not JSON. Is the base URL right?",
+            "upstream_bad_answer"
+        );
     }
     co_return parse_models(*value, *upstream);
 }
@@ -204,7 +222,11 @@ Task<std::vector<UpstreamState>> discover_local(net::HttpClient& client) {
 // ---- Upstreams ----
 
 Upstreams::Upstreams(net::Executor home, net::HttpClient& client)
-    : home_(home), client_(client), catalog_(std::make_shared<Catalog>()), tasks_(home, "upstreams"), refreshed_(home) {}
+    : home_(home),
+      client_(client),
+      catalog_(std::make_shared<Catalog>()),
+      tasks_(home, "upstreams"),
+      refreshed_(home) {}
 
 void Upstreams::configure(std::vector<Upstream> upstreams) {
     auto catalog = std::make_shared<Catalog>();

@@ -1,7 +1,7 @@
 // Upstreams: the model servers Confab speaks to, and the catalogue of their models.
 //
-// The catalogue is one object for the process. Its snapshot is immutable and may be taken on any thread; it is replaced on the
-// home shard, where at most one refresh is under way at a time.
+// The catalogue is one object for the process. Its snapshot is immutable and may be taken on any thread; it is replaced
+// on the home shard, where at most one refresh is under way at a time.
 #pragma once
 
 #include <atomic>
@@ -25,9 +25,9 @@ struct Upstream {
     enum class Source : std::uint8_t { config, stored };
 
     std::string name;
-    std::string base_url;               // ends without a slash, usually in /v1
-    std::string api_key;                // may be empty
-    std::vector<std::string> models;    // names or patterns with '*'; empty: all
+    std::string base_url;                         // ends without a slash, usually in /v1
+    std::string api_key;                          // may be empty
+    std::vector<std::string> models;              // names or patterns with '*'; empty: all
     std::string max_tokens_field = "max_tokens";  // how the server calls the output limit
     std::int64_t context_tokens = kContextTokensDefault;
     Source source = Source::config;
@@ -47,7 +47,7 @@ struct UpstreamState {
     UpstreamPtr upstream;
     std::vector<Model> models;  // after the filter
     bool ok = false;
-    std::string error;          // why not, for people; empty before the first look
+    std::string error;  // why not, for people; empty before the first look
 };
 
 struct Catalog {
@@ -56,10 +56,12 @@ struct Catalog {
     bool refreshed = false;
 
     bool is_demo() const { return upstreams.empty(); }
+
     // The first model of the first server that has one; empty when there is none.
     std::string default_model() const;
-    // The server for a model: the one that lists it, else the first whose filter admits it (servers list incompletely), else the
-    // first. Error not_found (model_not_found) when there is no server at all and the model is not the built-in one.
+    // The server for a model: the one that lists it, else the first whose filter admits it (servers list incompletely),
+    // else the first. Error not_found (model_not_found) when there is no server at all and the model is not the
+    // built-in one.
     base::Result<UpstreamPtr> resolve(const std::string& model) const;
 };
 
@@ -72,7 +74,11 @@ base::Result<std::string> normalise_base_url(std::string_view url);
 std::vector<std::string> request_headers(const Upstream& upstream);
 
 // What a server lists at {base_url}/models, within `patience`. Errors as HttpCall, or what the server answered.
-net::Task<base::Result<std::vector<Model>>> fetch_models(net::HttpClient& client, UpstreamPtr upstream, std::chrono::milliseconds patience);
+net::Task<base::Result<std::vector<Model>>> fetch_models(
+    net::HttpClient& client,
+    UpstreamPtr upstream,
+    std::chrono::milliseconds patience
+);
 
 // Model servers that answer on the usual ports of this machine. Looks only when called.
 net::Task<std::vector<UpstreamState>> discover_local(net::HttpClient& client);

@@ -13,8 +13,8 @@ unsigned byte_at(std::string_view text, std::size_t i) {
 }
 
 bool is_surrogate(std::string_view text) {
-    return text.size() >= 3 && byte_at(text, 0) == 0xED && byte_at(text, 1) >= 0xA0 && byte_at(text, 1) <= 0xBF
-        && (byte_at(text, 2) & 0xC0) == 0x80;
+    return text.size() >= 3 && byte_at(text, 0) == 0xED && byte_at(text, 1) >= 0xA0 && byte_at(text, 1) <= 0xBF &&
+           (byte_at(text, 2) & 0xC0) == 0x80;
 }
 
 bool is_leading_surrogate(std::string_view text) {
@@ -29,7 +29,8 @@ bool is_trailing_surrogate(std::string_view text) {
 bool could_complete(std::string_view text) {
     if (is_leading_surrogate(text)) {
         const std::string_view partner = text.substr(3);
-        return partner.empty() || partner == "\xED" || (partner.size() == 2 && partner[0] == '\xED' && byte_at(partner, 1) >= 0xB0);
+        return partner.empty() || partner == "\xED" ||
+               (partner.size() == 2 && partner[0] == '\xED' && byte_at(partner, 1) >= 0xB0);
     }
     return base::utf8_incomplete_tail(text) == text.size();
 }

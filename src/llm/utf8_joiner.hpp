@@ -1,7 +1,8 @@
 // Utf8Joiner: makes valid UTF-8 of the pieces a model server cuts a text into.
 //
-// Servers decode token by token, and a token may end in the middle of a character; JavaScript ones cut between two halves of a
-// surrogate pair. What could still become a character is held back and joined to the next piece; what cannot becomes U+FFFD.
+// Servers decode token by token, and a token may end in the middle of a character; JavaScript ones cut between two
+// halves of a surrogate pair. What could still become a character is held back and joined to the next piece; what
+// cannot becomes U+FFFD.
 #pragma once
 
 #include <string>
@@ -11,8 +12,8 @@ namespace confab::llm {
 
 class Utf8Joiner {
 public:
-    // The valid text that is complete now. The view is into `piece` when nothing had to be changed, else into `scratch`.
-    // A lone surrogate comes as the three bytes that UTF-8 would have for it (WTF-8, see lenient_json.hpp).
+    // The valid text that is complete now. The view is into `piece` when nothing had to be changed, else into
+    // `scratch`. A lone surrogate comes as the three bytes that UTF-8 would have for it (WTF-8, see lenient_json.hpp).
     std::string_view join(std::string_view piece, std::string& scratch);
 
     // No more pieces come: U+FFFD for what was held back, else nothing.

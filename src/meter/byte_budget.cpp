@@ -1,11 +1,11 @@
 #include "meter/byte_budget.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 #include <limits>
 #include <string>
+
+#include <unistd.h>
 
 namespace confab::meter {
 
@@ -45,7 +45,8 @@ std::uint64_t memory_limit_bytes() {
             least = std::min(least, walk_up("/sys/fs/cgroup", group, "memory.max"));
             least = std::min(least, walk_up("/sys/fs/cgroup", group, "memory.high"));
         } else if (line.find(":memory:") != std::string::npos) {
-            least = std::min(least, walk_up("/sys/fs/cgroup/memory", line.substr(group_at + 1), "memory.limit_in_bytes"));
+            least =
+                std::min(least, walk_up("/sys/fs/cgroup/memory", line.substr(group_at + 1), "memory.limit_in_bytes"));
         }
     }
     return least;

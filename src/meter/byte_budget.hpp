@@ -1,5 +1,6 @@
-// ByteBudget: a cap on the bytes that buffers may hold at once, shared by all shards. Every buffer whose size a client or a
-// model server decides is leased from it before it grows. A refused lease is answered with 503, not with the OOM killer.
+// ByteBudget: a cap on the bytes that buffers may hold at once, shared by all shards. Every buffer whose size a client
+// or a model server decides is leased from it before it grows. A refused lease is answered with 503, not with the OOM
+// killer.
 #pragma once
 
 #include <atomic>
@@ -15,7 +16,10 @@ class ByteBudget;
 class Lease {
 public:
     Lease() = default;
-    Lease(Lease&& other) noexcept : budget_(std::exchange(other.budget_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+    Lease(Lease&& other) noexcept
+        : budget_(std::exchange(other.budget_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
     Lease& operator=(Lease&& other) noexcept {
         if (this != &other) {
             release();
@@ -24,16 +28,20 @@ public:
         }
         return *this;
     }
+
     ~Lease() { release(); }
 
     std::uint64_t bytes() const { return bytes_; }
+
     // Takes `more` bytes from the same budget; false, and nothing changed, when they are not there.
     [[nodiscard]] bool grow(std::uint64_t more);
     void release();
 
 private:
     friend class ByteBudget;
+
     Lease(ByteBudget* budget, std::uint64_t bytes) : budget_(budget), bytes_(bytes) {}
+
     ByteBudget* budget_ = nullptr;
     std::uint64_t bytes_ = 0;
 };
@@ -47,10 +55,12 @@ public:
     }
 
     std::uint64_t bytes_max() const { return bytes_max_; }
+
     std::uint64_t bytes_leased() const { return leased_.load(std::memory_order_relaxed); }
 
 private:
     friend class Lease;
+
     bool take(std::uint64_t bytes) {
         std::uint64_t held = leased_.load(std::memory_order_relaxed);
         do {
@@ -60,6 +70,7 @@ private:
         } while (!leased_.compare_exchange_weak(held, held + bytes, std::memory_order_relaxed));
         return true;
     }
+
     void give(std::uint64_t bytes) { leased_.fetch_sub(bytes, std::memory_order_relaxed); }
 
     const std::uint64_t bytes_max_;

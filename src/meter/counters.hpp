@@ -10,6 +10,7 @@ namespace confab::meter {
 class Counter {
 public:
     void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+
     std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
 private:
@@ -19,7 +20,9 @@ private:
 class Gauge {
 public:
     void add(std::int64_t n) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+
     void set(std::int64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+
     std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
 private:
@@ -30,8 +33,11 @@ private:
 class LiveHandle {
 public:
     explicit LiveHandle(Gauge& gauge) : gauge_(&gauge) { gauge.add(1); }
+
     LiveHandle(LiveHandle&& other) noexcept : gauge_(other.gauge_) { other.gauge_ = nullptr; }
+
     LiveHandle& operator=(LiveHandle&&) = delete;
+
     ~LiveHandle() {
         if (gauge_ != nullptr) {
             gauge_->add(-1);
@@ -50,7 +56,7 @@ struct StoreCounters {
     Counter statements_reused;
     Gauge statements_live;
     Counter commits;
-    Counter operations;          // writer operations; operations / commits = group size
+    Counter operations;  // writer operations; operations / commits = group size
     Gauge writer_queue_depth;
     Gauge wal_bytes;
     Counter read_timeouts;
@@ -60,7 +66,7 @@ struct HttpCounters {
     Counter connections_opened;
     Gauge connections_live;
     Counter requests;
-    Counter refused_requests;    // by the gate
+    Counter refused_requests;  // by the gate
     Counter responses_4xx;
     Counter responses_5xx;
     Counter bytes_received;
@@ -72,7 +78,7 @@ struct RunCounters {
     Counter completed;
     Counter failed;
     Counter cancelled;
-    Counter recovered;           // found in progress at start
+    Counter recovered;  // found in progress at start
     Gauge live;
     Gauge viewers_live;
 };

@@ -1,8 +1,9 @@
 // BlockingPool: where blocking calls run (SQLite, password hashing). Nothing blocks a shard.
 //
-// A fixed number of threads over one bounded queue; each thread owns one Worker value (a database connection, or nothing) that
-// its jobs get by reference. `run` is called from a shard and resumes there. A full queue answers at once with `unavailable`.
-// Cancellation does not reach a job: it ends by itself within its own bound (for instance SQLite's 2 s).
+// A fixed number of threads over one bounded queue; each thread owns one Worker value (a database connection, or
+// nothing) that its jobs get by reference. `run` is called from a shard and resumes there. A full queue answers at once
+// with `unavailable`. Cancellation does not reach a job: it ends by itself within its own bound (for instance SQLite's
+// 2 s).
 #pragma once
 
 #include <condition_variable>
@@ -90,13 +91,13 @@ private:
     bool closed_ = false;
 };
 
-// Suspends the calling coroutine and calls `start` with a function that resumes it; that function may be called once, from any
-// thread, and the coroutine goes on on its own executor. The loop of that executor is kept alive meanwhile.
+// Suspends the calling coroutine and calls `start` with a function that resumes it; that function may be called once,
+// from any thread, and the coroutine goes on on its own executor. The loop of that executor is kept alive meanwhile.
 Task<void> suspend_until_called(std::move_only_function<void(std::move_only_function<void()> resume)> start);
 
-// Suspends the calling coroutine, hands `submit` a callback `void(R)` that may be called once from any thread, and resumes the
-// coroutine on its own executor with the value. (Only the value's way is a template: an asynchronous operation for each type of
-// callback would multiply the compile time.)
+// Suspends the calling coroutine, hands `submit` a callback `void(R)` that may be called once from any thread, and
+// resumes the coroutine on its own executor with the value. (Only the value's way is a template: an asynchronous
+// operation for each type of callback would multiply the compile time.)
 template <class R, class Submit>
 Task<R> await_callback(Submit submit) {
     std::optional<R> result;  // written before the resumption is posted, read after it
@@ -127,8 +128,10 @@ public:
             });
         }
     }
+
     BlockingPool(const BlockingPool&) = delete;
     BlockingPool& operator=(const BlockingPool&) = delete;
+
     ~BlockingPool() { stop(); }
 
     // `work(worker)` returns a Result<T>; it runs on a pool thread, its value comes back to the caller's shard.
@@ -138,7 +141,9 @@ public:
         auto submit = [this, &work](auto done) {
             Job job = [done = std::move(done), work = std::move(work)](Worker* worker) mutable {
                 if (worker == nullptr) {
-                    done(R(base::fail(base::Errc::unavailable, "The server is overloaded. Try again shortly.", "overloaded")));
+                    done(R(base::fail(
+                        base::Errc::unavailable, "The server is overloaded. Try again shortly.", "overloaded"
+                    )));
                 } else {
                     done(work(*worker));
                 }

@@ -1,13 +1,14 @@
 #include "net/http_client.hpp"
 
-#include <curl/curl.h>
+#include <array>
+#include <list>
+#include <set>
+
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include <array>
-#include <list>
-#include <set>
+#include <curl/curl.h>
 
 #include "base/text.hpp"
 
@@ -16,9 +17,9 @@ namespace confab::net {
 namespace {
 
 constexpr long kConnectTimeoutMs = 10'000;
-constexpr long kReadBufferBytes = 4096;            // per live transfer; tokens are small, and 1,000 streams times 16 KiB is not
-constexpr std::chrono::seconds kDrainMax{2};       // for what follows the end of an answer
-constexpr std::size_t kIdleHandlesMax = 32;        // easy handles kept for reuse
+constexpr long kReadBufferBytes = 4096;  // per live transfer; tokens are small, and 1,000 streams times 16 KiB is not
+constexpr std::chrono::seconds kDrainMax{2};  // for what follows the end of an answer
+constexpr std::size_t kIdleHandlesMax = 32;   // easy handles kept for reuse
 constexpr int kEventsPerWake = 64;
 
 void init_curl_once() {
@@ -46,19 +47,37 @@ base::Error translate(CURLcode result, const char* detail) {
         case CURLE_COULDNT_RESOLVE_HOST:
         case CURLE_COULDNT_RESOLVE_PROXY:
         case CURLE_COULDNT_CONNECT:
-            return failed(base::Errc::upstream_failed, "upstream_unreachable", "The model server cannot be reached: " + text + ".");
+            return failed(
+                base::Errc::upstream_failed, "upstream_unreachable", "The model server cannot be reached: " + text + "."
+            );
         case CURLE_OPERATION_TIMEDOUT:
-            return failed(base::Errc::upstream_timeout, "upstream_timeout", "The model server did not answer in time: " + text + ".");
+            return failed(
+                base::Errc::upstream_timeout,
+                "upstream_timeout",
+                "The model server did not answer in time: " + text + "."
+            );
         case CURLE_SSL_CONNECT_ERROR:
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CERTPROBLEM:
         case CURLE_SSL_CACERT_BADFILE:
-            return failed(base::Errc::upstream_failed, "upstream_tls", "The secure connection to the model server failed: " + text + ".");
+            return failed(
+                base::Errc::upstream_failed,
+                "upstream_tls",
+                "The secure connection to the model server failed: " + text + "."
+            );
         case CURLE_URL_MALFORMAT:
         case CURLE_UNSUPPORTED_PROTOCOL:
-            return failed(base::Errc::upstream_failed, "upstream_bad_url", "The model server's base URL is not usable: " + text + ".");
+            return failed(
+                base::Errc::upstream_failed,
+                "upstream_bad_url",
+                "The model server's base URL is not usable: " + text + "."
+            );
         default:
-            return failed(base::Errc::upstream_failed, "upstream_disconnected", "The connection to the model server broke: " + text + ".");
+            return failed(
+                base::Errc::upstream_failed,
+                "upstream_disconnected",
+                "The connection to the model server broke: " + text + "."
+            );
     }
 }
 
@@ -75,7 +94,7 @@ struct HttpCall::Transfer {
     curl_slist* headers = nullptr;
     HttpHead head;
     bool head_delivered = false;
-    bool over = false;         // `error` and `head` are final
+    bool over = false;  // `error` and `head` are final
     bool drains = false;
     bool paused = false;
     std::optional<base::Error> error;
@@ -134,7 +153,9 @@ struct HttpClient::Impl {
         event.events = ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0U) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U);
         const int operation = known != nullptr ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
         if (::epoll_ctl(impl.epoll.native_handle(), operation, fd, &event) != 0) {
-            ::epoll_ctl(impl.epoll.native_handle(), operation == EPOLL_CTL_ADD ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+            ::epoll_ctl(
+                impl.epoll.native_handle(), operation == EPOLL_CTL_ADD ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event
+            );
         }
         curl_multi_assign(impl.multi, fd, self);
         return 0;
@@ -336,7 +357,9 @@ struct HttpClient::Impl {
         }
         deliver_head(transfer);
         if (transfer.body_bytes + bytes > transfer.request.body_bytes_max) {
-            transfer.finish(failed(base::Errc::upstream_failed, "upstream_too_large", "The model server's answer is too large."));
+            transfer.finish(
+                failed(base::Errc::upstream_failed, "upstream_too_large", "The model server's answer is too large.")
+            );
             return CURL_WRITEFUNC_ERROR;
         }
         const Flow flow = transfer.sink->on_body({data, bytes});
@@ -383,13 +406,13 @@ struct HttpClient::Impl {
     Timer timer;
     CURLM* multi = nullptr;
     Ticker::Subscription tick;
-    std::set<Transfer*> live;                         // every transfer that libcurl holds, draining ones too
+    std::set<Transfer*> live;  // every transfer that libcurl holds, draining ones too
     std::vector<Transfer*> late;
     std::list<std::unique_ptr<Transfer>> draining;
     std::vector<CURL*> idle_handles;
     HttpClientCounters counters;
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
-    bool inside = false;                              // within a libcurl callback: no handle may be removed
+    bool inside = false;  // within a libcurl callback: no handle may be removed
 };
 
 HttpClient::HttpClient(Shard& shard) : impl_(std::make_unique<Impl>(shard)) {}

@@ -1,13 +1,11 @@
 // HttpClient: the one HTTP client of a shard, made once and kept for as long as the server runs.
 //
-// It wraps a libcurl multi handle whose connection pool serves every request of the shard: keep-alive, HTTP/2 where TLS offers
-// it, proxies from the environment (http_proxy, https_proxy, no_proxy). libcurl appears only in http_client.cpp.
+// It wraps a libcurl multi handle whose connection pool serves every request of the shard: keep-alive, HTTP/2 where TLS
+// offers it, proxies from the environment (http_proxy, https_proxy, no_proxy). libcurl appears only in http_client.cpp.
 //
-// libcurl's sockets sit in an epoll set of their own, which Asio watches as a single descriptor: one wake-up serves every socket
-// that is ready, and no per-read re-arming is needed.
+// libcurl's sockets sit in an epoll set of their own, which Asio watches as a single descriptor: one wake-up serves
+// every socket that is ready, and no per-read re-arming is needed.
 #pragma once
-
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -15,6 +13,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include "base/error.hpp"
 #include "net/deadline.hpp"
@@ -25,14 +25,14 @@
 namespace confab::net {
 
 struct HttpRequest {
-    std::string method = "GET";         // a body is sent with POST
-    std::string url;                    // http or https
-    std::vector<std::string> headers;   // "Name: value"
+    std::string method = "GET";        // a body is sent with POST
+    std::string url;                   // http or https
+    std::vector<std::string> headers;  // "Name: value"
     std::string body;
-    Deadline deadline = Deadline::never();                        // of the whole exchange
-    std::chrono::seconds first_byte_max{600};                     // prompt processing may take minutes
-    std::chrono::seconds idle_max{180};                           // between two reads once the answer has begun
-    std::uint64_t body_bytes_max = 1024ULL * 1024 * 1024;         // libcurl itself does not bound an answer
+    Deadline deadline = Deadline::never();                 // of the whole exchange
+    std::chrono::seconds first_byte_max{600};              // prompt processing may take minutes
+    std::chrono::seconds idle_max{180};                    // between two reads once the answer has begun
+    std::uint64_t body_bytes_max = 1024ULL * 1024 * 1024;  // libcurl itself does not bound an answer
 };
 
 struct HttpHead {
@@ -44,7 +44,8 @@ struct HttpHead {
 enum class Flow : std::uint8_t {
     go_on,
     pause,   // these bytes were not taken; they come again after HttpCall::resume()
-    finish,  // the answer is complete for the caller: send() returns now; the rest is drained so that the connection can be reused
+    finish,  // the answer is complete for the caller: send() returns now; the rest is drained so that the connection
+             // can be reused
 };
 
 // Receives an answer as it arrives, on the shard's thread, inside libcurl: it must not destroy the call.
@@ -79,8 +80,8 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-// One exchange. Lives on the client's shard and must not outlive the client. Destroying it closes its connection at once, unless
-// the answer was read to its end.
+// One exchange. Lives on the client's shard and must not outlive the client. Destroying it closes its connection at
+// once, unless the answer was read to its end.
 class HttpCall {
 public:
     HttpCall(HttpClient& client, HttpRequest request, HttpSink& sink);
@@ -88,13 +89,13 @@ public:
     HttpCall& operator=(const HttpCall&) = delete;
     ~HttpCall();
 
-    // Sends and receives everything. Returns the head when the answer ended or the sink said `finish`; any status is a success here.
-    // Errors: upstream_failed (codes upstream_unreachable, upstream_tls, upstream_disconnected, upstream_too_large),
-    // upstream_timeout, cancelled.
+    // Sends and receives everything. Returns the head when the answer ended or the sink said `finish`; any status is a
+    // success here. Errors: upstream_failed (codes upstream_unreachable, upstream_tls, upstream_disconnected,
+    // upstream_too_large), upstream_timeout, cancelled.
     Task<base::Result<HttpHead>> send();
 
-    // Ends the exchange: the socket is closed before this returns, send() answers `cancelled`. May be called at any time outside
-    // the sink, also before send().
+    // Ends the exchange: the socket is closed before this returns, send() answers `cancelled`. May be called at any
+    // time outside the sink, also before send().
     void cancel();
 
     // Goes on after Flow::pause.

@@ -1,5 +1,5 @@
-// Shard: one thread, one io_context, one ticker. What a shard owns only its thread touches; work for another shard's state is
-// sent there with run_on(shard.executor(), ...).
+// Shard: one thread, one io_context, one ticker. What a shard owns only its thread touches; work for another shard's
+// state is sent there with run_on(shard.executor(), ...).
 #pragma once
 
 #include <memory>
@@ -16,11 +16,15 @@ public:
     explicit Shard(unsigned index) : index_(index), ticker_(executor()) {}
 
     unsigned index() const { return index_; }
+
     Executor executor() { return context_.get_executor(); }
+
     Ticker& ticker() { return ticker_; }
 
-    // Runs the loop on the calling thread until stop(). Exceptions that reach the loop end the process: nothing above could know.
+    // Runs the loop on the calling thread until stop(). Exceptions that reach the loop end the process: nothing above
+    // could know.
     void run();
+
     void stop() { context_.stop(); }
 
 private:
@@ -35,8 +39,11 @@ public:
     explicit ShardPool(unsigned count);
 
     unsigned size() const { return static_cast<unsigned>(shards_.size()); }
+
     Shard& operator[](unsigned index) { return *shards_[index]; }
+
     auto begin() { return shards_.begin(); }
+
     auto end() { return shards_.end(); }
 
     // Returns when every shard was stopped and every thread joined.

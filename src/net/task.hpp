@@ -1,8 +1,11 @@
 // The coroutine type of Confab, bound to an io_context's own executor so that no call is type-erased.
 //
-// Rule for g++ 12: an expression that holds a co_await must not create a braced aggregate or a lambda with non-trivial captures
-// (they are destroyed twice, GCC bug 107288), nor hold a ?: with temporaries (both branches are evaluated). Name the object first.
+// Rule for g++ 12: an expression that holds a co_await must not create a braced aggregate or a lambda with non-trivial
+// captures (they are destroyed twice, GCC bug 107288), nor hold a ?: with temporaries (both branches are evaluated).
+// Name the object first.
 #pragma once
+
+#include <chrono>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -11,8 +14,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <chrono>
 
 #include "base/error.hpp"
 
@@ -27,10 +28,8 @@ using Task = asio::awaitable<T, Executor>;
 
 inline constexpr asio::use_awaitable_t<Executor> use_task{};
 
-using Timer = asio::basic_waitable_timer<
-    std::chrono::steady_clock,
-    asio::wait_traits<std::chrono::steady_clock>,
-    Executor>;
+using Timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 using TcpAcceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
 

@@ -1,9 +1,10 @@
 #include "net/task_group.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
+#include <exception>
+
 #include <spdlog/spdlog.h>
 
-#include <exception>
+#include <boost/asio/bind_cancellation_slot.hpp>
 
 namespace confab::net {
 

@@ -1,5 +1,6 @@
-// Ticker: one coarse timer per shard for all that only needs to be looked at now and then (deadlines of sockets, keep-alives,
-// persisting of runs). A timer per socket operation would cost a system call each; a tick costs a walk over a list.
+// Ticker: one coarse timer per shard for all that only needs to be looked at now and then (deadlines of sockets,
+// keep-alives, persisting of runs). A timer per socket operation would cost a system call each; a tick costs a walk
+// over a list.
 #pragma once
 
 #include <chrono>
@@ -16,11 +17,15 @@ public:
 
     using Callback = std::move_only_function<void(std::chrono::steady_clock::time_point now)>;
 
-    // Calls back every period until the subscription is destroyed. A callback may destroy any subscription, also its own.
+    // Calls back every period until the subscription is destroyed. A callback may destroy any subscription, also its
+    // own.
     class Subscription {
     public:
         Subscription() = default;
-        Subscription(Subscription&& other) noexcept : ticker_(std::exchange(other.ticker_, nullptr)), entry_(other.entry_) {}
+
+        Subscription(Subscription&& other) noexcept
+            : ticker_(std::exchange(other.ticker_, nullptr)), entry_(other.entry_) {}
+
         Subscription& operator=(Subscription&& other) noexcept {
             if (this != &other) {
                 cancel();
@@ -29,12 +34,16 @@ public:
             }
             return *this;
         }
+
         ~Subscription() { cancel(); }
+
         void cancel();
 
     private:
         friend class Ticker;
+
         Subscription(Ticker& ticker, std::list<Callback>::iterator entry) : ticker_(&ticker), entry_(entry) {}
+
         Ticker* ticker_ = nullptr;
         std::list<Callback>::iterator entry_;
     };
@@ -53,7 +62,7 @@ private:
     Timer timer_;
     std::list<Callback> callbacks_;
     std::list<Callback>::iterator next_ = callbacks_.end();
-    std::list<Callback> graveyard_;   // cancelled during a tick
+    std::list<Callback> graveyard_;  // cancelled during a tick
     bool ticking_ = false;
     bool stopped_ = true;
 };

@@ -30,6 +30,7 @@ private:
     struct Leave {
         std::vector<Waker*>& wakers;
         Waker* waker;
+
         ~Leave() { std::erase(wakers, waker); }
     };
 

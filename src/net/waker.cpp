@@ -12,7 +12,8 @@ Task<void> Waker::wait() {
         CONFAB_ASSERT(!waiter_);
         slot_ = asio::get_associated_cancellation_slot(handler);
         if (slot_.is_connected()) {
-            // Works once: a second cancellation may come before the coroutine has resumed, and this Waker be gone by then.
+            // Works once: a second cancellation may come before the coroutine has resumed, and this Waker be gone by
+            // then.
             slot_.assign([self = this](asio::cancellation_type) mutable {
                 if (Waker* waker = std::exchange(self, nullptr)) {
                     waker->resume();

@@ -1,14 +1,14 @@
 // Waker: how one coroutine sleeps until somebody on the same thread has news for it.
 //
-// At most one coroutine waits at a time. A notification that comes while nobody waits is kept (one, not counted), so that
-// "look, then sleep" loses nothing. Not thread-safe by design: everything happens on one shard. The waiting coroutine resumes
-// from the event loop, never inside notify().
+// At most one coroutine waits at a time. A notification that comes while nobody waits is kept (one, not counted), so
+// that "look, then sleep" loses nothing. Not thread-safe by design: everything happens on one shard. The waiting
+// coroutine resumes from the event loop, never inside notify().
 #pragma once
-
-#include <boost/asio/cancellation_signal.hpp>
 
 #include <functional>
 #include <utility>
+
+#include <boost/asio/cancellation_signal.hpp>
 
 #include "net/task.hpp"
 
@@ -17,12 +17,14 @@ namespace confab::net {
 class Waker {
 public:
     explicit Waker(Executor executor) : executor_(executor) {}
+
     Waker(const Waker&) = delete;
     Waker& operator=(const Waker&) = delete;
+
     ~Waker() { CONFAB_ASSERT(!waiter_); }
 
-    // Returns at once when a notification is pending, and consumes it. Cancellation ends the wait as a notification would; the
-    // coroutine then throws operation_aborted at its next co_await.
+    // Returns at once when a notification is pending, and consumes it. Cancellation ends the wait as a notification
+    // would; the coroutine then throws operation_aborted at its next co_await.
     Task<void> wait();
 
     void notify() {

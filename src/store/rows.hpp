@@ -25,11 +25,13 @@ enum class UserNo : std::int64_t {};
 enum class ConversationNo : std::int64_t {};
 enum class BranchNo : std::int64_t {};
 enum class RunNo : std::int64_t {};
-using Position = std::int64_t;  // of an item in its branch's path: 1, 2, 3, ... A fork goes on counting from its parent's position
+using Position =
+    std::int64_t;  // of an item in its branch's path: 1, 2, 3, ... A fork goes on counting from its parent's position
 
 using Sha256 = std::array<std::uint8_t, 32>;
 
-// ---- people -------------------------------------------------------------------------------------------------------------
+// ---- people
+// -------------------------------------------------------------------------------------------------------------
 
 enum class Role : std::uint8_t { member, admin };
 
@@ -62,7 +64,8 @@ struct ApiKey {
     std::optional<UnixSeconds> last_used_at;
 };
 
-// ---- conversations ------------------------------------------------------------------------------------------------------
+// ---- conversations
+// ------------------------------------------------------------------------------------------------------
 
 enum class ItemRole : std::uint8_t { user, assistant, system, developer };
 enum class ItemStatus : std::uint8_t { completed, incomplete, in_progress };
@@ -84,9 +87,9 @@ struct Item {
     ItemRole role = ItemRole::user;
     ItemStatus status = ItemStatus::completed;
     BodyFormat format = BodyFormat::text;
-    std::string body;          // in a page possibly a head of it, see `truncated`
+    std::string body;  // in a page possibly a head of it, see `truncated`
     bool truncated = false;
-    std::int64_t bytes = 0;    // of the whole body
+    std::int64_t bytes = 0;  // of the whole body
     std::int64_t tokens = 0;
     BranchNo branch{};
     Position position = 0;
@@ -105,7 +108,7 @@ struct RunSummary {
     ResponseId id;
     RunStatus status = RunStatus::queued;
     std::string model;
-    std::string error_code;         // empty: none
+    std::string error_code;  // empty: none
     std::string error_message;
     std::string incomplete_reason;  // "max_output_tokens", "content_filter", "interrupted"; empty: none
 };
@@ -114,8 +117,8 @@ struct Conversation {
     ConversationNo no{};
     ConversationId id;
     UserNo user{};
-    std::string title;     // empty: none yet
-    std::string model;     // empty: the default
+    std::string title;  // empty: none yet
+    std::string model;  // empty: the default
     std::string instructions;
     std::string metadata;  // a JSON object of strings
     bool pinned = false;
@@ -123,9 +126,9 @@ struct Conversation {
     BranchNo active_branch{};
     UnixSeconds created_at = 0;
     UnixSeconds updated_at = 0;
-    std::optional<ItemId> head;              // newest visible item
-    std::optional<RunSummary> last_run;      // newest run on the active branch
-    std::optional<ResponseId> active_run;    // the one in progress on the active branch
+    std::optional<ItemId> head;            // newest visible item
+    std::optional<RunSummary> last_run;    // newest run on the active branch
+    std::optional<ResponseId> active_run;  // the one in progress on the active branch
 };
 
 struct NewConversation {
@@ -148,12 +151,13 @@ struct ConversationPatch {
     std::optional<bool> archived;
 };
 
-// ---- paging -------------------------------------------------------------------------------------------------------------
+// ---- paging
+// -------------------------------------------------------------------------------------------------------------
 
 enum class Order : std::uint8_t { ascending, descending };
 
-inline constexpr std::size_t kPageBytesMax = 256 * 1024;      // of bodies in one page
-inline constexpr std::size_t kPageItemBytesMax = 64 * 1024;   // a larger body comes as a head
+inline constexpr std::size_t kPageBytesMax = 256 * 1024;     // of bodies in one page
+inline constexpr std::size_t kPageItemBytesMax = 64 * 1024;  // a larger body comes as a head
 
 template <class Row>
 struct Page {
@@ -165,15 +169,17 @@ template <class Key>
 struct PageRequest {
     std::optional<Key> after;  // exclusive; absent: from the start of the order
     Order order = Order::descending;
-    std::size_t limit = 20;    // rows
+    std::size_t limit = 20;  // rows
 };
 
-// ---- runs ---------------------------------------------------------------------------------------------------------------
+// ---- runs
+// ---------------------------------------------------------------------------------------------------------------
 
 // Where a new run's items go.
 struct RunTarget {
-    std::optional<ConversationId> conversation;   // its active branch
-    std::optional<ResponseId> previous_response;  // right after that response: on its branch if it is the head there, else a new branch
+    std::optional<ConversationId> conversation;  // its active branch
+    std::optional<ResponseId>
+        previous_response;  // right after that response: on its branch if it is the head there, else a new branch
     // Neither: a new hidden conversation, which is never listed.
 };
 
@@ -183,9 +189,9 @@ struct NewRun {
     RunTarget target;
     std::vector<NewItem> input;  // may be empty when the target's newest item is a user's
     std::string model;
-    std::string request;         // the request's echoed fields, a JSON object
+    std::string request;  // the request's echoed fields, a JSON object
     bool background = false;
-    bool stored = true;          // GET /v1/responses/{id} finds it
+    bool stored = true;                  // GET /v1/responses/{id} finds it
     std::int64_t prompt_tokens_max = 0;  // budget B for history and input
 };
 
@@ -220,12 +226,12 @@ struct FinishRun {
     std::string error_code;
     std::string error_message;
     std::string incomplete_reason;
-    std::string usage;            // a JSON object, empty when unknown
-    std::int64_t input_tokens = 0;   // for the ledger
+    std::string usage;              // a JSON object, empty when unknown
+    std::int64_t input_tokens = 0;  // for the ledger
     std::int64_t output_tokens = 0;
     std::string upstream;
-    std::vector<NewItem> output;  // inserted whole, after the branch's head
-    std::vector<RunChunk> chunks; // the last stretch of the log, committed in the same transaction
+    std::vector<NewItem> output;   // inserted whole, after the branch's head
+    std::vector<RunChunk> chunks;  // the last stretch of the log, committed in the same transaction
 };
 
 struct Run {

@@ -31,8 +31,8 @@ class AccountStore {
 public:
     virtual ~AccountStore() = default;
 
-    // `conflict` (code email_taken) when the address exists; with IfFirst::yes `conflict` (code setup_already_done) when any user
-    // exists: the check and the insert are one transaction.
+    // `conflict` (code email_taken) when the address exists; with IfFirst::yes `conflict` (code setup_already_done)
+    // when any user exists: the check and the insert are one transaction.
     virtual Task<Result<User>> create_user(User user, IfFirst if_first) = 0;
     virtual Task<Result<User>> find_user_by_email(std::string email) = 0;
     virtual Task<Result<User>> find_user(UserNo no) = 0;
@@ -70,7 +70,11 @@ public:
 
     // Appends to the active branch. `invalid_request` (conversation_locked) while an answer is being made there.
     // Retrying with the same item ids adds nothing and answers as the first time.
-    virtual Task<Result<std::vector<Item>>> append_items(UserNo user, ConversationId id, std::vector<NewItem> items) = 0;
+    virtual Task<Result<std::vector<Item>>> append_items(
+        UserNo user,
+        ConversationId id,
+        std::vector<NewItem> items
+    ) = 0;
     // A page of the active branch's path; capped by rows and by kPageBytesMax.
     virtual Task<Result<Page<Item>>> list_items(UserNo user, ConversationId id, PageRequest<ItemId> request) = 0;
     virtual Task<Result<Item>> find_item(UserNo user, ConversationId conversation, ItemId item) = 0;  // whole
@@ -82,23 +86,30 @@ class RunStore {
 public:
     virtual ~RunStore() = default;
 
-    // One transaction: the input items, the run row, the conversation's title (from the first user text, when it has none) and
-    // the prompt's anchor. Errors: `not_found` (conversation), `invalid_request` with code previous_response_not_found,
-    // conversation_locked (param conversation), or nothing_to_answer (param input).
+    // One transaction: the input items, the run row, the conversation's title (from the first user text, when it has
+    // none) and the prompt's anchor. Errors: `not_found` (conversation), `invalid_request` with code
+    // previous_response_not_found, conversation_locked (param conversation), or nothing_to_answer (param input).
     virtual Task<Result<BegunRun>> begin_run(NewRun run) = 0;
     virtual Task<Status> append_run_chunks(std::vector<RunChunk> chunks) = 0;
-    // Output items, final status, last chunks and the usage ledger in one transaction. A run whose conversation was deleted
-    // meanwhile is closed without items. A run that is final already stays as it is.
+    // Output items, final status, last chunks and the usage ledger in one transaction. A run whose conversation was
+    // deleted meanwhile is closed without items. A run that is final already stays as it is.
     virtual Task<Status> finish_run(FinishRun finish) = 0;
     virtual Task<Result<Run>> find_run(UserNo user, ResponseId id) = 0;  // with its output items, whole
     virtual Task<Status> delete_run(UserNo user, ResponseId id) = 0;     // the items stay in their conversation
-    // The items of the prompt, oldest first, from `position` on; at most kPageBytesMax of bodies but at least one item, bodies whole.
-    virtual Task<Result<std::vector<Item>>> list_prompt_items(ConversationNo conversation, BranchNo branch, Position position, Position head) = 0;
+    // The items of the prompt, oldest first, from `position` on; at most kPageBytesMax of bodies but at least one item,
+    // bodies whole.
+    virtual Task<Result<std::vector<Item>>> list_prompt_items(
+        ConversationNo conversation,
+        BranchNo branch,
+        Position position,
+        Position head
+    ) = 0;
     virtual Task<Result<Page<Item>>> list_input_items(UserNo user, ResponseId id, PageRequest<ItemId> request) = 0;
     // Chunks with events at or after `seq`, in order, at most 256 KiB but at least one. Empty: no more (or expired).
     virtual Task<Result<std::vector<RunChunk>>> list_run_chunks(RunNo run, std::int64_t seq) = 0;
     // All runs found in progress at start, each with all of its chunks joined, in pages of `limit`.
-    virtual Task<Result<std::vector<std::pair<Run, std::vector<RunChunk>>>>> list_unfinished_runs(std::size_t limit) = 0;
+    virtual Task<Result<std::vector<std::pair<Run, std::vector<RunChunk>>>>> list_unfinished_runs(std::size_t limit
+    ) = 0;
     virtual Task<Status> delete_chunks_of_runs_finished_before(UnixSeconds time) = 0;
 };
 

@@ -9,11 +9,11 @@ namespace confab::web {
 inline constexpr std::string_view kIndexPath = "/index.html";
 
 struct Asset {
-    std::string_view path;          // "/assets/index-4f3a.js"
+    std::string_view path;  // "/assets/index-4f3a.js"
     std::string_view content_type;
-    std::string_view etag;          // quoted
-    bool immutable = false;         // its name holds a hash of its content
-    bool is_page = false;           // HTML
+    std::string_view etag;   // quoted
+    bool immutable = false;  // its name holds a hash of its content
+    bool is_page = false;    // HTML
     std::string_view plain;
     std::string_view gzip;
     std::string_view brotli;

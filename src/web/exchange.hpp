@@ -23,8 +23,8 @@ struct Caller {
     Carrier carrier = Carrier::none;
     std::int64_t user_no = 0;  // store::UserNo
     bool admin = false;
-    std::string session_id;    // with a cookie
-    std::string key_id;        // with a key
+    std::string session_id;  // with a cookie
+    std::string key_id;      // with a key
 };
 
 struct Header {
@@ -34,14 +34,14 @@ struct Header {
 
 struct Request {
     std::string method;
-    std::string path;         // percent-decoded, no query
+    std::string path;                                        // percent-decoded, no query
     std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
     std::vector<Header> headers;
     std::vector<std::string> path_arguments;  // what the route's {placeholders} matched
     std::string body;
-    meter::Lease lease;       // of the body
-    std::string id;           // req_...
-    std::string remote;       // address without port
+    meter::Lease lease;  // of the body
+    std::string id;      // req_...
+    std::string remote;  // address without port
     bool remote_is_loopback = false;
     bool keep_alive = true;
     bool http_1_0 = false;
@@ -68,7 +68,9 @@ public:
     virtual ~Streamer() = default;
     // Called once, after the head was sent.
     virtual net::Task<void> stream(StreamWriter& writer) = 0;
-    // Called on the shard's thread when the client has closed its connection. Must be quick; stream() then finds out by itself.
+
+    // Called on the shard's thread when the client has closed its connection. Must be quick; stream() then finds out by
+    // itself.
     virtual void client_gone() {}
 };
 
@@ -77,8 +79,8 @@ struct Reply {
     std::string content_type = "application/json";
     std::vector<Header> headers;
     std::string body;
-    std::string_view static_body;         // used instead of `body` when not empty; must live for ever (embedded assets)
-    std::unique_ptr<Streamer> streamer;   // used instead of both
+    std::string_view static_body;        // used instead of `body` when not empty; must live for ever (embedded assets)
+    std::unique_ptr<Streamer> streamer;  // used instead of both
 };
 
 inline Reply json_reply(std::string body, unsigned status = 200) {

@@ -23,7 +23,8 @@ auto refuse(std::string message) {
 // RFC 9110, section 5.6.2.
 bool is_token_char(char c) {
     constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || kOthers.find(c) != std::string_view::npos;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kOthers.find(c) != std::string_view::npos;
 }
 
 bool is_token(std::string_view text) {
@@ -71,7 +72,8 @@ Status admit_request_line(std::string_view line, GateVerdict& verdict) {
         return refuse("Only HTTP/1.1 and HTTP/1.0 are spoken here.");
     }
     verdict.http_1_0 = version == "HTTP/1.0";
-    if (!verdict.target.starts_with('/') || !is_visible_ascii(verdict.target) || verdict.target.size() > kTargetBytesMax) {
+    if (!verdict.target.starts_with('/') || !is_visible_ascii(verdict.target) ||
+        verdict.target.size() > kTargetBytesMax) {
         return refuse("The request target must be a path of visible ASCII characters, at most 8 KiB long.");
     }
     return {};
@@ -89,8 +91,8 @@ Status admit_content_length(std::string_view value, GateVerdict& verdict) {
 
 bool is_host(std::string_view value) {
     return !value.empty() && std::ranges::all_of(value, [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_' ||
-               c == ':' || c == '[' || c == ']';
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
+               c == '_' || c == ':' || c == '[' || c == ']';
     });
 }
 

@@ -1,8 +1,8 @@
 // The request gate: decides over the raw bytes of a request head, before any parser interprets them.
 //
-// Beast alone accepts heads that another server in front may read differently (request smuggling): `Transfer-Encoding: xchunked`,
-// `chunked, identity`, obs-fold, doubled Host and more. The gate admits only what RFC 9112 leaves no doubt about; everything else
-// is refused and the connection closed, so that nothing pipelined behind it is ever read.
+// Beast alone accepts heads that another server in front may read differently (request smuggling): `Transfer-Encoding:
+// xchunked`, `chunked, identity`, obs-fold, doubled Host and more. The gate admits only what RFC 9112 leaves no doubt
+// about; everything else is refused and the connection closed, so that nothing pipelined behind it is ever read.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ struct GateVerdict {
 // `head` is everything up to and including the empty line. Errors: invalid_request (400), headers_too_large (431).
 base::Result<GateVerdict> admit_head(std::string_view head);
 
-// Whether a Host header names this machine in a way that DNS rebinding cannot: localhost, an IP address, or one of `allowed`
-// (names without port, lower case).
+// Whether a Host header names this machine in a way that DNS rebinding cannot: localhost, an IP address, or one of
+// `allowed` (names without port, lower case).
 template <class Names>
 bool host_is_allowed(std::string_view host, const Names& allowed);
 

@@ -16,7 +16,9 @@ constexpr std::chrono::milliseconds kAcceptRetry{100};  // after running out of 
 }  // namespace
 
 Listener::Listener(SessionEnvironment& environment, net::TcpAcceptor acceptor)
-    : environment_(environment), acceptor_(std::move(acceptor)), accepting_(environment.shard.executor(), "accept"),
+    : environment_(environment),
+      acceptor_(std::move(acceptor)),
+      accepting_(environment.shard.executor(), "accept"),
       sessions_(environment.shard.executor(), "sessions") {}
 
 base::Result<net::TcpAcceptor> Listener::bind(net::Executor executor, const asio::ip::tcp::endpoint& endpoint) {
@@ -38,7 +40,8 @@ base::Result<net::TcpAcceptor> Listener::bind(net::Executor executor, const asio
     if (ec) {
         return base::invalid(
             "listen",
-            "Cannot listen on " + endpoint.address().to_string() + ":" + std::to_string(endpoint.port()) + ": " + ec.message() + "."
+            "Cannot listen on " + endpoint.address().to_string() + ":" + std::to_string(endpoint.port()) + ": " +
+                ec.message() + "."
         );
     }
     return acceptor;

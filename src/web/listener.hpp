@@ -6,13 +6,15 @@
 
 namespace confab::web {
 
-inline constexpr std::size_t kConnectionsPerShardMax = 8192;  // beyond it, waiting connections stay in the kernel's backlog
+inline constexpr std::size_t kConnectionsPerShardMax =
+    8192;  // beyond it, waiting connections stay in the kernel's backlog
 
 class Listener {
 public:
     Listener(SessionEnvironment& environment, net::TcpAcceptor acceptor);
 
-    // Binds `endpoint`; port 0 lets the kernel choose. Errors: invalid_request with a message for people (address in use, ...).
+    // Binds `endpoint`; port 0 lets the kernel choose. Errors: invalid_request with a message for people (address in
+    // use, ...).
     static base::Result<net::TcpAcceptor> bind(net::Executor executor, const boost::asio::ip::tcp::endpoint& endpoint);
 
     void start();

@@ -69,7 +69,11 @@ void Router::add(Route route) {
     routes_.push_back(std::move(entry));
 }
 
-bool Router::matches(const Entry& entry, const std::vector<std::string_view>& segments, std::vector<std::string>& arguments) {
+bool Router::matches(
+    const Entry& entry,
+    const std::vector<std::string_view>& segments,
+    std::vector<std::string>& arguments
+) {
     arguments.clear();
     const bool open_ended = !entry.segments.empty() && is_rest(entry.segments.back());
     if (open_ended ? segments.size() + 1 < entry.segments.size() : segments.size() != entry.segments.size()) {
@@ -112,7 +116,11 @@ base::Result<const Route*> Router::find(
     }
     arguments.clear();
     if (!allowed.empty()) {
-        return base::fail(base::Errc::method_not_allowed, "This method is not allowed here; allowed: " + allowed + ".", "method_not_allowed");
+        return base::fail(
+            base::Errc::method_not_allowed,
+            "This method is not allowed here; allowed: " + allowed + ".",
+            "method_not_allowed"
+        );
     }
     return base::not_found("There is nothing at this address.", "unknown_route");
 }

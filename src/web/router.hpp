@@ -35,7 +35,8 @@ class Router {
 public:
     void add(Route route);
 
-    // The route for a request; fills `arguments`. Errors: not_found, method_not_allowed (then `allowed` lists the methods).
+    // The route for a request; fills `arguments`. Errors: not_found, method_not_allowed (then `allowed` lists the
+    // methods).
     base::Result<const Route*> find(
         std::string_view method,
         std::string_view path,
@@ -44,6 +45,7 @@ public:
     ) const;
 
     auto begin() const { return routes_.begin(); }
+
     auto end() const { return routes_.end(); }
 
 private:
@@ -51,7 +53,12 @@ private:
         Route route;
         std::vector<std::string> segments;
     };
-    static bool matches(const Entry& entry, const std::vector<std::string_view>& segments, std::vector<std::string>& arguments);
+
+    static bool matches(
+        const Entry& entry,
+        const std::vector<std::string_view>& segments,
+        std::vector<std::string>& arguments
+    );
 
     std::vector<Entry> routes_;
 };

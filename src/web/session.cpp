@@ -1,12 +1,13 @@
 #include "web/session.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/beast/http/read.hpp>
+#include <algorithm>
+#include <ctime>
+
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <ctime>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/beast/http/read.hpp>
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
@@ -47,7 +48,8 @@ const std::string& http_date() {
     return text;
 }
 
-// A line that ends with a bare LF can only come from somebody who wants two parsers to disagree: refused as soon as it is seen.
+// A line that ends with a bare LF can only come from somebody who wants two parsers to disagree: refused as soon as it
+// is seen.
 bool has_bare_line_feed(std::string_view text) {
     for (auto at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
         if (at == 0 || text[at - 1] != '\r') {
@@ -58,13 +60,16 @@ bool has_bare_line_feed(std::string_view text) {
 }
 
 bool is_short_ascii(std::string_view text) {
-    return !text.empty() && text.size() <= 512 && std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; });
+    return !text.empty() && text.size() <= 512 &&
+           std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; });
 }
 
 }  // namespace
 
 Session::Session(net::TcpSocket socket, SessionEnvironment& environment)
-    : socket_(std::move(socket)), environment_(environment), buffer_(kHeadBytesMax + kBodyPieceBytes),
+    : socket_(std::move(socket)),
+      environment_(environment),
+      buffer_(kHeadBytesMax + kBodyPieceBytes),
       live_(environment.counters.connections_live) {
     environment_.counters.connections_opened.add();
     tick_ = environment_.shard.ticker().every_tick([this](auto now) {
@@ -155,7 +160,7 @@ Task<Session::Next> Session::serve_one() {
             }
             request_.body = std::string();
             request_.lease.release();
-            co_return sent && request_.keep_alive ? Next::next_request : Next::close;
+            co_return sent&& request_.keep_alive ? Next::next_request : Next::close;
         }
     }
     request_.keep_alive = route || has_body ? false : keep_alive;
@@ -183,13 +188,14 @@ Task<base::Result<std::size_t>> Session::read_head() {
             co_return end + kEndOfHead.size();
         }
         if (seen.size() > kHeadBytesMax) {
-            co_return fail(Errc::headers_too_large, "The request's headers are larger than 16 KiB.", "headers_too_large");
+            co_return fail(
+                Errc::headers_too_large, "The request's headers are larger than 16 KiB.", "headers_too_large"
+            );
         }
         searched = seen.size();
         boost::system::error_code ec;
-        const std::size_t got = co_await socket_.async_read_some(
-            buffer_.prepare(kReadStepBytes), asio::redirect_error(use_task, ec)
-        );
+        const std::size_t got =
+            co_await socket_.async_read_some(buffer_.prepare(kReadStepBytes), asio::redirect_error(use_task, ec));
         if (ec) {
             co_return fail(Errc::cancelled, "The client closed the connection.");
         }
@@ -225,7 +231,9 @@ base::Status Session::parse_head(Parser& parser, std::string_view head, const Ga
     for (const auto& field : message) {
         const auto name = field.name_string();
         const auto value = field.value();
-        request_.headers.push_back({base::ascii_lower({name.data(), name.size()}), std::string(value.data(), value.size())});
+        request_.headers.push_back(
+            {base::ascii_lower({name.data(), name.size()}), std::string(value.data(), value.size())}
+        );
     }
     request_.keep_alive = message.keep_alive();
     request_.http_1_0 = verdict.http_1_0;
@@ -239,7 +247,8 @@ Task<base::Result<const Route*>> Session::admit(const GateVerdict& verdict, Repl
     if (!host_is_allowed(base::ascii_lower(verdict.host), environment_.allowed_hosts)) {
         route = fail(
             Errc::misdirected,
-            "This server does not answer to the host name in the request. Add it to allowed_hosts in the configuration.",
+            "This server does not answer to the host name in the request. Add it to allowed_hosts in the "
+            "configuration.",
             "unknown_host"
         );
     } else {
@@ -253,7 +262,9 @@ Task<base::Result<const Route*>> Session::admit(const GateVerdict& verdict, Repl
     }
     const std::string_view encoding = request_.header("content-encoding");
     if (route && !encoding.empty() && !base::iequals(encoding, "identity")) {
-        route = fail(Errc::unsupported_media, "Compressed request bodies are not accepted.", "unsupported_content_encoding");
+        route = fail(
+            Errc::unsupported_media, "Compressed request bodies are not accepted.", "unsupported_content_encoding"
+        );
     }
     if (route && verdict.content_length.value_or(0) > (*route)->body_bytes_max) {
         route = fail(
@@ -281,7 +292,8 @@ Task<base::Status> Session::read_body(Parser& parser, const GateVerdict& verdict
     const std::uint64_t announced = verdict.content_length.value_or(kBodyPieceBytes);
     auto lease = environment_.budget.try_lease(announced);
     if (!lease) {
-        auto refusal = base::Error{Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded", {}, {}};
+        auto refusal =
+            base::Error{Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded", {}, {}};
         refusal.retry_after = std::chrono::seconds(1);
         co_return std::unexpected(std::move(refusal));
     }
@@ -326,7 +338,11 @@ Task<base::Status> Session::read_body_pieces(Parser& parser, std::uint64_t bytes
 // The root of a request: an exception ends here, as a 500 that names the request and nothing else.
 Task<base::Result<Reply>> Session::handle(const Route& route) {
     deadline_ = Deadline::never();  // handlers keep deadlines of their own
-    base::Result<Reply> result = fail(Errc::internal, "Something went wrong in the server. The log has details under " + request_.id + ".", "internal_error");
+    base::Result<Reply> result = fail(
+        Errc::internal,
+        "Something went wrong in the server. The log has details under " + request_.id + ".",
+        "internal_error"
+    );
     try {
         result = co_await route.handler(*this);
     } catch (const boost::system::system_error& e) {
@@ -458,7 +474,8 @@ Task<bool> Session::write(std::string_view bytes) {
     *end++ = '\n';
     static constexpr std::string_view kEnd = "\r\n";
     const std::vector<asio::const_buffer> chunk{
-        asio::buffer(size_line, static_cast<std::size_t>(end - size_line)), asio::buffer(bytes), asio::buffer(kEnd)};
+        asio::buffer(size_line, static_cast<std::size_t>(end - size_line)), asio::buffer(bytes), asio::buffer(kEnd)
+    };
     co_return co_await write_all(chunk);
 }
 
@@ -493,7 +510,8 @@ void Session::unwatch_client() {
     }
 }
 
-// Reads on for a moment before closing: a close with unread bytes would reset the connection and take the answer with it.
+// Reads on for a moment before closing: a close with unread bytes would reset the connection and take the answer with
+// it.
 Task<void> Session::linger() {
     boost::system::error_code ec;
     socket_.shutdown(asio::socket_base::shutdown_send, ec);

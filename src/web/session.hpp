@@ -1,13 +1,9 @@
 // Session: one client connection, from accept to close. Owned by the coroutine that runs it; lives on one shard.
 //
-// For each request: read the head -> gate -> route -> authenticate -> lease and read the body -> handler -> answer. Whatever goes
-// wrong before the body has been read closes the connection, so that unread bytes are never taken for the next request.
+// For each request: read the head -> gate -> route -> authenticate -> lease and read the body -> handler -> answer.
+// Whatever goes wrong before the body has been read closes the connection, so that unread bytes are never taken for the
+// next request.
 #pragma once
-
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/buffer_body.hpp>
-#include <boost/beast/http/parser.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -15,6 +11,11 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
 
 #include "meter/byte_budget.hpp"
 #include "meter/counters.hpp"
@@ -54,10 +55,12 @@ public:
     net::Task<void> run();
 
     Request& request() override { return request_; }
+
     void watch_client(std::function<void()> callback) override;
     void unwatch_client() override;
 
     net::Task<bool> write(std::string_view bytes) override;
+
     bool client_gone() const override { return client_gone_; }
 
 private:
@@ -93,6 +96,7 @@ private:
         std::function<void()> callback;
         boost::asio::cancellation_signal signal;
     };
+
     std::shared_ptr<Watch> watch_;
 };
 

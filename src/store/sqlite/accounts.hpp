@@ -1,5 +1,5 @@
-// People, their sessions and their API keys. The meaning of each call is that of AccountStore; a call that changes something
-// expects a transaction.
+// People, their sessions and their API keys. The meaning of each call is that of AccountStore; a call that changes
+// something expects a transaction.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,12 @@ Result<User> find_user_by_email(Connection& db, const std::string& email);
 Result<User> find_user(Connection& db, UserNo no);
 Result<std::vector<User>> list_users(Connection& db);
 Result<std::int64_t> count_users(Connection& db);
-Status set_password(Connection& db, UserNo user, const std::string& password_hash, const std::optional<SessionId>& keep);
+Status set_password(
+    Connection& db,
+    UserNo user,
+    const std::string& password_hash,
+    const std::optional<SessionId>& keep
+);
 
 Status create_session(Connection& db, const Session& session);
 Result<std::pair<Session, User>> find_session(Connection& db, const Sha256& token_hash);

@@ -22,8 +22,10 @@ struct Place {
 
 // What the target's conversation row says.
 Result<Place> load_place(Connection& db, ConversationNo conversation) {
-    auto found = db.use("SELECT conv, id, hidden, instructions, title <> '' FROM conversations WHERE conv = ?1 AND deleted_at IS NULL",
-                        conversation);
+    auto found = db.use(
+        "SELECT conv, id, hidden, instructions, title <> '' FROM conversations WHERE conv = ?1 AND deleted_at IS NULL",
+        conversation
+    );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such conversation.");
@@ -38,9 +40,14 @@ Result<Place> load_place(Connection& db, ConversationNo conversation) {
 }
 
 Result<Place> open_hidden_conversation(Connection& db, UserNo user, UnixSeconds now) {
-    TRY_VOID(db.run("INSERT INTO conversations (id, user_no, hidden, active_br, title, model, instructions, metadata, created_at, "
-                    "updated_at) VALUES (?1, ?2, 1, ?3, '', '', '', '{}', ?4, ?4)",
-                    ConversationId::make(), user, kFirstBranch, now));
+    TRY_VOID(db.run(
+        "INSERT INTO conversations (id, user_no, hidden, active_br, title, model, instructions, metadata, created_at, "
+        "updated_at) VALUES (?1, ?2, 1, ?3, '', '', '', '{}', ?4, ?4)",
+        ConversationId::make(),
+        user,
+        kFirstBranch,
+        now
+    ));
     const auto number = static_cast<ConversationNo>(db.inserted_key());
     TRY_VOID(create_first_branch(db, number));
     TRY(Place place, load_place(db, number));
@@ -67,10 +74,13 @@ struct PreviousRun {
 };
 
 Result<PreviousRun> find_previous_run(Connection& db, UserNo user, ResponseId id) {
-    auto found = db.use("SELECT r.conv, r.br, CASE WHEN r.output_last >= r.output_first THEN r.output_last ELSE r.input_last END "
-                        "FROM runs r JOIN conversations c ON c.conv = r.conv "
-                        "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL AND c.deleted_at IS NULL",
-                        id, user);
+    auto found = db.use(
+        "SELECT r.conv, r.br, CASE WHEN r.output_last >= r.output_first THEN r.output_last ELSE r.input_last END "
+        "FROM runs r JOIN conversations c ON c.conv = r.conv "
+        "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL AND c.deleted_at IS NULL",
+        id,
+        user
+    );
     TRY(const bool row, found.step());
     if (!row) {
         return base::invalid("previous_response_id", "There is no such response.", "previous_response_not_found");
@@ -78,8 +88,8 @@ Result<PreviousRun> find_previous_run(Connection& db, UserNo user, ResponseId id
     return PreviousRun{found.get<ConversationNo>(0), found.get<BranchNo>(1), found.integer(2)};
 }
 
-// Right after the earlier run: on its branch when nothing follows it there, else on a new one. What will not be stored gets a branch
-// of its own in a hidden conversation, so that it can be wiped without a trace.
+// Right after the earlier run: on its branch when nothing follows it there, else on a new one. What will not be stored
+// gets a branch of its own in a hidden conversation, so that it can be wiped without a trace.
 Result<Place> continue_run(Connection& db, const NewRun& run) {
     TRY(const PreviousRun previous, find_previous_run(db, run.user, *run.target.previous_response));
     TRY(Place place, load_place(db, previous.conversation));
@@ -107,7 +117,9 @@ Result<Place> find_place(Connection& db, const NewRun& run, UnixSeconds now) {
 Status check_question(Connection& db, const Place& place) {
     TRY(const auto newest, find_newest_item(db, place.conversation, place.branch));
     if (!newest || newest->role != ItemRole::user) {
-        return base::invalid("input", "There is nothing to answer: the newest message is not a user's.", "nothing_to_answer");
+        return base::invalid(
+            "input", "There is nothing to answer: the newest message is not a user's.", "nothing_to_answer"
+        );
     }
     return {};
 }
@@ -121,21 +133,44 @@ std::string title_of(const NewRun& run) {
     return {};
 }
 
-Result<RunNo> insert_run(Connection& db, const NewRun& run, const Place& place, const BegunRun& begun, Position input_first) {
-    TRY_VOID(db.run("INSERT INTO runs (id, user_no, conv, br, status, background, stored, input_first, input_last, prompt_anchor, "
-                    "prompt_head, prompt_tok, created_at, previous, model, request) "
-                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-                    run.id, run.user, place.conversation, place.branch.no, RunStatus::in_progress, run.background, run.stored,
-                    input_first, place.branch.head, begun.prompt.anchor, begun.prompt.head, begun.prompt.tokens, begun.created_at,
-                    run.target.previous_response, run.model, run.request));
+Result<RunNo> insert_run(
+    Connection& db,
+    const NewRun& run,
+    const Place& place,
+    const BegunRun& begun,
+    Position input_first
+) {
+    TRY_VOID(db.run(
+        "INSERT INTO runs (id, user_no, conv, br, status, background, stored, input_first, input_last, prompt_anchor, "
+        "prompt_head, prompt_tok, created_at, previous, model, request) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        run.id,
+        run.user,
+        place.conversation,
+        place.branch.no,
+        RunStatus::in_progress,
+        run.background,
+        run.stored,
+        input_first,
+        place.branch.head,
+        begun.prompt.anchor,
+        begun.prompt.head,
+        begun.prompt.tokens,
+        begun.created_at,
+        run.target.previous_response,
+        run.model,
+        run.request
+    ));
     return static_cast<RunNo>(db.inserted_key());
 }
 
 // What the first call with the same id answered.
 Result<std::optional<BegunRun>> find_repeated(Connection& db, const NewRun& run) {
-    auto found = db.use("SELECT r.run, r.conv, c.id, c.hidden, r.br, c.instructions, r.prompt_anchor, r.prompt_head, r.prompt_tok, "
-                        "r.created_at, r.user_no FROM runs r JOIN conversations c ON c.conv = r.conv WHERE r.id = ?1",
-                        run.id);
+    auto found = db.use(
+        "SELECT r.run, r.conv, c.id, c.hidden, r.br, c.instructions, r.prompt_anchor, r.prompt_head, r.prompt_tok, "
+        "r.created_at, r.user_no FROM runs r JOIN conversations c ON c.conv = r.conv WHERE r.id = ?1",
+        run.id
+    );
     TRY(const bool row, found.step());
     if (!row) {
         return std::nullopt;
@@ -185,9 +220,14 @@ Result<BegunRun> begin_run(Connection& db, const NewRun& run) {
     TRY_VOID(save_branch(db, place.conversation, place.branch));
 
     const std::string title = place.hidden || place.has_title ? std::string() : title_of(run);
-    TRY_VOID(db.run("UPDATE conversations SET updated_at = ?2, live_runs = live_runs + ?3, "
-                    "title = CASE WHEN title = '' THEN ?4 ELSE title END WHERE conv = ?1",
-                    place.conversation, now, run.stored, title));
+    TRY_VOID(db.run(
+        "UPDATE conversations SET updated_at = ?2, live_runs = live_runs + ?3, "
+        "title = CASE WHEN title = '' THEN ?4 ELSE title END WHERE conv = ?1",
+        place.conversation,
+        now,
+        run.stored,
+        title
+    ));
     return begun;
 }
 

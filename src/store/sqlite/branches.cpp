@@ -5,9 +5,12 @@
 namespace confab::store::sqlite {
 
 Result<Branch> load_branch(Connection& db, ConversationNo conversation, BranchNo branch) {
-    auto found = db.use("SELECT br, parent_br, fork_pos, head_pos, head_cum_tok, anchor_pos, last_run FROM branches "
-                        "WHERE conv = ?1 AND br = ?2",
-                        conversation, branch);
+    auto found = db.use(
+        "SELECT br, parent_br, fork_pos, head_pos, head_cum_tok, anchor_pos, last_run FROM branches "
+        "WHERE conv = ?1 AND br = ?2",
+        conversation,
+        branch
+    );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such branch.");
@@ -24,8 +27,11 @@ Result<Branch> load_branch(Connection& db, ConversationNo conversation, BranchNo
 }
 
 Status create_first_branch(Connection& db, ConversationNo conversation) {
-    return db.run("INSERT INTO branches (conv, br, parent_br, fork_pos, head_pos, head_cum_tok) VALUES (?1, ?2, 0, 0, 0, 0)",
-                  conversation, kFirstBranch);
+    return db.run(
+        "INSERT INTO branches (conv, br, parent_br, fork_pos, head_pos, head_cum_tok) VALUES (?1, ?2, 0, 0, 0, 0)",
+        conversation,
+        kFirstBranch
+    );
 }
 
 namespace {
@@ -40,8 +46,12 @@ Result<ForkPoint> find_fork_point(Connection& db, ConversationNo conversation, c
         return ForkPoint{};
     }
     TRY(const auto path, load_path(db, conversation, from.no, position, position));
-    auto found = db.use("SELECT cum_tok FROM items WHERE conv = ?1 AND br = ?2 AND pos = ?3", conversation, path.front().branch,
-                        position);
+    auto found = db.use(
+        "SELECT cum_tok FROM items WHERE conv = ?1 AND br = ?2 AND pos = ?3",
+        conversation,
+        path.front().branch,
+        position
+    );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such item.");
@@ -68,18 +78,40 @@ Result<Branch> fork_branch(Connection& db, ConversationNo conversation, const Br
     branch.head = position;
     branch.head_tokens = point.tokens;
     branch.anchor = from.anchor <= position ? from.anchor : 1;
-    TRY_VOID(db.run("INSERT INTO branches (conv, br, parent_br, fork_pos, head_pos, head_cum_tok, anchor_pos) "
-                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                    conversation, branch.no, branch.parent, branch.fork, branch.head, branch.head_tokens, branch.anchor));
+    TRY_VOID(db.run(
+        "INSERT INTO branches (conv, br, parent_br, fork_pos, head_pos, head_cum_tok, anchor_pos) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        conversation,
+        branch.no,
+        branch.parent,
+        branch.fork,
+        branch.head,
+        branch.head_tokens,
+        branch.anchor
+    ));
     return branch;
 }
 
 Status save_branch(Connection& db, ConversationNo conversation, const Branch& branch) {
-    return db.run("UPDATE branches SET head_pos = ?3, head_cum_tok = ?4, anchor_pos = ?5, last_run = ?6 WHERE conv = ?1 AND br = ?2",
-                  conversation, branch.no, branch.head, branch.head_tokens, branch.anchor, branch.last_run);
+    return db.run(
+        "UPDATE branches SET head_pos = ?3, head_cum_tok = ?4, anchor_pos = ?5, last_run = ?6 WHERE conv = ?1 AND br = "
+        "?2",
+        conversation,
+        branch.no,
+        branch.head,
+        branch.head_tokens,
+        branch.anchor,
+        branch.last_run
+    );
 }
 
-Result<std::vector<Segment>> load_path(Connection& db, ConversationNo conversation, BranchNo branch, Position first, Position last) {
+Result<std::vector<Segment>> load_path(
+    Connection& db,
+    ConversationNo conversation,
+    BranchNo branch,
+    Position first,
+    Position last
+) {
     CONFAB_ASSERT(first >= 1);
     std::vector<Segment> path;
     while (last >= first) {

@@ -1,5 +1,6 @@
-// Branches and paths. A branch continues its parent's path after fork_pos; nothing is copied. The path of a branch is a short
-// list of segments, each a stretch of positions whose items belong to one branch. Positions on a path are dense: 1..head.
+// Branches and paths. A branch continues its parent's path after fork_pos; nothing is copied. The path of a branch is a
+// short list of segments, each a stretch of positions whose items belong to one branch. Positions on a path are
+// dense: 1..head.
 #pragma once
 
 #include <optional>
@@ -35,14 +36,21 @@ Result<Branch> load_branch(Connection& db, ConversationNo conversation, BranchNo
 // The first branch of a new conversation.
 Status create_first_branch(Connection& db, ConversationNo conversation);
 
-// Opens a branch after the item at `position` of the path of `from`; position 0 starts an empty path. It keeps `from`'s anchor
-// when that stands on the shared part.
+// Opens a branch after the item at `position` of the path of `from`; position 0 starts an empty path. It keeps `from`'s
+// anchor when that stands on the shared part.
 Result<Branch> fork_branch(Connection& db, ConversationNo conversation, const Branch& from, Position position);
 
 // Writes head, head_tokens, anchor and last_run.
 Status save_branch(Connection& db, ConversationNo conversation, const Branch& branch);
 
-// The segments of the path of `branch` that cover [first, last], oldest first. Costs one seek per segment above `first`.
-Result<std::vector<Segment>> load_path(Connection& db, ConversationNo conversation, BranchNo branch, Position first, Position last);
+// The segments of the path of `branch` that cover [first, last], oldest first. Costs one seek per segment above
+// `first`.
+Result<std::vector<Segment>> load_path(
+    Connection& db,
+    ConversationNo conversation,
+    BranchNo branch,
+    Position first,
+    Position last
+);
 
 }  // namespace confab::store::sqlite

@@ -12,7 +12,8 @@ constexpr int kBusyMilliseconds = 2'000;
 // Steps of SQLite's virtual machine between two looks at the deadline: some 50 us.
 constexpr int kStepsPerLook = 1'000;
 
-// Settings of every connection, see store.md "The SQLite engine". secure_delete: what is deleted is overwritten with zeros.
+// Settings of every connection, see store.md "The SQLite engine". secure_delete: what is deleted is overwritten with
+// zeros.
 constexpr const char* kPragmas =
     "PRAGMA mmap_size = 0;"
     "PRAGMA cache_size = -8000;"
@@ -42,12 +43,18 @@ Connection::~Connection() {
     CONFAB_ASSERT(sqlite3_close(handle_) == SQLITE_OK);
 }
 
-Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Access access, meter::StoreCounters& counters) {
+Result<std::unique_ptr<Connection>> Connection::open(
+    const std::string& path,
+    Access access,
+    meter::StoreCounters& counters
+) {
     const int mode = access == Access::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     sqlite3* handle = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(), &handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+    const int code =
+        sqlite3_open_v2(path.c_str(), &handle, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
     if (code != SQLITE_OK) {
-        std::string message = "Cannot open the database " + path + ": " + (handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code)) + ".";
+        std::string message =
+            "Cannot open the database " + path + ": " + (handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code)) + ".";
         sqlite3_close(handle);
         return base::fail(base::Errc::internal, std::move(message));
     }
@@ -71,15 +78,18 @@ Status Connection::configure(Access access) {
                 static_cast<Connection*>(self)->wal_pages_ = pages;
                 return SQLITE_OK;
             },
-            this);
+            this
+        );
     }
     sqlite3_progress_handler(
-        handle_, kStepsPerLook,
+        handle_,
+        kStepsPerLook,
         [](void* self) {
             const auto& deadline = static_cast<Connection*>(self)->deadline_;
             return deadline && std::chrono::steady_clock::now() > *deadline ? 1 : 0;
         },
-        this);
+        this
+    );
     return {};
 }
 
@@ -89,7 +99,8 @@ Connection::Lookup Connection::prepare(Sql sql) {
         counters_.statements_reused.add();
         return {&entry->second, SQLITE_OK};
     }
-    const int code = sqlite3_prepare_v3(handle_, sql.text(), -1, SQLITE_PREPARE_PERSISTENT, &entry->second.handle, nullptr);
+    const int code =
+        sqlite3_prepare_v3(handle_, sql.text(), -1, SQLITE_PREPARE_PERSISTENT, &entry->second.handle, nullptr);
     if (code != SQLITE_OK) {
         statements_.erase(entry);
         return {nullptr, code};

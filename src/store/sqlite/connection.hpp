@@ -1,8 +1,8 @@
 // Connection: one open database handle with its statement cache.
 //
-// Owned and used by one thread at a time (SQLITE_OPEN_NOMUTEX): the writer's by its thread, each reader's by its pool thread. It
-// lives as long as the store; every statement is prepared once and reused, which StoreCounters proves. Exactly one connection
-// is opened read_write (SQLite's WAL-reset race needs two that write or checkpoint).
+// Owned and used by one thread at a time (SQLITE_OPEN_NOMUTEX): the writer's by its thread, each reader's by its pool
+// thread. It lives as long as the store; every statement is prepared once and reused, which StoreCounters proves.
+// Exactly one connection is opened read_write (SQLite's WAL-reset race needs two that write or checkpoint).
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,11 @@ enum class Checkpoint : std::uint8_t { passive, truncate };
 
 class Connection {
 public:
-    static Result<std::unique_ptr<Connection>> open(const std::string& path, Access access, meter::StoreCounters& counters);
+    static Result<std::unique_ptr<Connection>> open(
+        const std::string& path,
+        Access access,
+        meter::StoreCounters& counters
+    );
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
     ~Connection();
@@ -49,6 +53,7 @@ public:
 
     // Rows changed by the last statement, and the key of the last row inserted.
     std::int64_t changed_rows() const { return sqlite3_changes64(handle_); }
+
     std::int64_t inserted_key() const { return sqlite3_last_insert_rowid(handle_); }
 
     bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
@@ -58,11 +63,13 @@ public:
 
     // Bytes of the write-ahead log that hold commits, known after a commit of this connection.
     std::int64_t wal_bytes() const { return wal_pages_ * kWalFrameBytes; }
+
     // True: all of the log is in the database file now. Writer only.
     Result<bool> checkpoint(Checkpoint kind);
 
     // Extended code of the last failed call; SQLITE_OK when none failed yet.
     int last_failure() const { return last_failure_; }
+
     // The error that callers get; details go to the log only.
     base::Error error_of(int code);
 
@@ -75,6 +82,7 @@ private:
         PreparedStatement* prepared;
         int code;
     };
+
     Lookup prepare(Sql sql);
     Status configure(Access access);
 

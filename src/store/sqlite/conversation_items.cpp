@@ -12,7 +12,11 @@ std::unexpected<base::Error> no_such_item() {
 }
 
 // The items as they were answered the first time; nothing when the first id is new.
-Result<std::optional<std::vector<Item>>> find_repeated(Connection& db, ConversationNo conversation, const std::vector<NewItem>& items) {
+Result<std::optional<std::vector<Item>>> find_repeated(
+    Connection& db,
+    ConversationNo conversation,
+    const std::vector<NewItem>& items
+) {
     std::vector<Item> repeated;
     for (const NewItem& item : items) {
         TRY(const auto place, find_item_place(db, item.id));
@@ -45,7 +49,12 @@ Item item_as_appended(const NewItem& appended, BranchNo branch, Position positio
 
 }  // namespace
 
-Result<std::vector<Item>> append_items(Connection& db, UserNo user, ConversationId id, const std::vector<NewItem>& items) {
+Result<std::vector<Item>> append_items(
+    Connection& db,
+    UserNo user,
+    ConversationId id,
+    const std::vector<NewItem>& items
+) {
     TRY(const ConversationHandle handle, open_conversation(db, user, id));
     TRY(auto repeated, find_repeated(db, handle.no, items));
     if (repeated) {
@@ -68,8 +77,8 @@ Result<std::vector<Item>> append_items(Connection& db, UserNo user, Conversation
     return appended;
 }
 
-// An older page goes up from the cursor itself: it stays on the cursor's path even when another branch has become the active one.
-// A newer page follows the active branch, which the cursor must be on.
+// An older page goes up from the cursor itself: it stays on the cursor's path even when another branch has become the
+// active one. A newer page follows the active branch, which the cursor must be on.
 Result<Page<Item>> list_items(Connection& db, UserNo user, ConversationId id, const PageRequest<ItemId>& request) {
     TRY(const ConversationHandle handle, open_conversation(db, user, id));
     TRY(const Branch branch, load_branch(db, handle.no, handle.active_branch));

@@ -6,8 +6,9 @@ namespace confab::store::sqlite {
 
 namespace {
 
-#define CONVERSATION_COLUMNS                                                                                             \
-    "SELECT conv, id, user_no, title, model, instructions, metadata, pinned, archived, active_br, created_at, updated_at " \
+#define CONVERSATION_COLUMNS                                                                                    \
+    "SELECT conv, id, user_no, title, model, instructions, metadata, pinned, archived, active_br, created_at, " \
+    "updated_at "                                                                                               \
     "FROM conversations "
 
 // The row itself; head and runs are added by add_newest.
@@ -29,7 +30,8 @@ Conversation read_conversation(const Statement& row) {
 }
 
 Result<RunSummary> load_run_summary(Connection& db, RunNo run) {
-    auto found = db.use("SELECT id, status, model, error_code, error_message, incomplete_reason FROM runs WHERE run = ?1", run);
+    auto found =
+        db.use("SELECT id, status, model, error_code, error_message, incomplete_reason FROM runs WHERE run = ?1", run);
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such response.");
@@ -62,10 +64,18 @@ Status add_newest(Connection& db, Conversation& conversation) {
 }
 
 Result<ConversationNo> insert_conversation(Connection& db, const NewConversation& conversation, UnixSeconds now) {
-    TRY_VOID(db.run("INSERT INTO conversations (id, user_no, hidden, active_br, title, model, instructions, metadata, created_at, "
-                    "updated_at) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
-                    conversation.id, conversation.user, kFirstBranch, conversation.title, conversation.model,
-                    conversation.instructions, conversation.metadata, now));
+    TRY_VOID(db.run(
+        "INSERT INTO conversations (id, user_no, hidden, active_br, title, model, instructions, metadata, created_at, "
+        "updated_at) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+        conversation.id,
+        conversation.user,
+        kFirstBranch,
+        conversation.title,
+        conversation.model,
+        conversation.instructions,
+        conversation.metadata,
+        now
+    ));
     const auto number = static_cast<ConversationNo>(db.inserted_key());
     TRY_VOID(create_first_branch(db, number));
     return number;
@@ -74,8 +84,12 @@ Result<ConversationNo> insert_conversation(Connection& db, const NewConversation
 }  // namespace
 
 Result<ConversationHandle> open_conversation(Connection& db, UserNo user, ConversationId id) {
-    auto found = db.use("SELECT conv, active_br FROM conversations WHERE id = ?1 AND user_no = ?2 AND hidden = 0 AND deleted_at IS NULL",
-                        id, user);
+    auto found = db.use(
+        "SELECT conv, active_br FROM conversations WHERE id = ?1 AND user_no = ?2 AND hidden = 0 AND deleted_at IS "
+        "NULL",
+        id,
+        user
+    );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such conversation.");
@@ -89,7 +103,9 @@ Result<bool> is_locked(Connection& db, ConversationNo conversation, BranchNo bra
 }
 
 std::unexpected<base::Error> conversation_locked() {
-    return base::invalid("conversation", "An answer is being made in this conversation. Wait for it or cancel it.", "conversation_locked");
+    return base::invalid(
+        "conversation", "An answer is being made in this conversation. Wait for it or cancel it.", "conversation_locked"
+    );
 }
 
 Result<Conversation> create_conversation(Connection& db, const NewConversation& conversation) {
@@ -106,7 +122,8 @@ Result<Conversation> create_conversation(Connection& db, const NewConversation& 
 }
 
 Result<Conversation> find_conversation(Connection& db, UserNo user, ConversationId id) {
-    auto found = db.use(CONVERSATION_COLUMNS "WHERE id = ?1 AND user_no = ?2 AND hidden = 0 AND deleted_at IS NULL", id, user);
+    auto found =
+        db.use(CONVERSATION_COLUMNS "WHERE id = ?1 AND user_no = ?2 AND hidden = 0 AND deleted_at IS NULL", id, user);
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such conversation.");
@@ -117,12 +134,25 @@ Result<Conversation> find_conversation(Connection& db, UserNo user, Conversation
 }
 
 // Does not touch updated_at, which orders the list: renaming an old conversation does not make it the newest.
-Result<Conversation> update_conversation(Connection& db, UserNo user, ConversationId id, const ConversationPatch& patch) {
+Result<Conversation> update_conversation(
+    Connection& db,
+    UserNo user,
+    ConversationId id,
+    const ConversationPatch& patch
+) {
     TRY(const ConversationHandle handle, open_conversation(db, user, id));
-    TRY_VOID(db.run("UPDATE conversations SET title = coalesce(?2, title), model = coalesce(?3, model), "
-                    "instructions = coalesce(?4, instructions), metadata = coalesce(?5, metadata), pinned = coalesce(?6, pinned), "
-                    "archived = coalesce(?7, archived) WHERE conv = ?1",
-                    handle.no, patch.title, patch.model, patch.instructions, patch.metadata, patch.pinned, patch.archived));
+    TRY_VOID(db.run(
+        "UPDATE conversations SET title = coalesce(?2, title), model = coalesce(?3, model), "
+        "instructions = coalesce(?4, instructions), metadata = coalesce(?5, metadata), pinned = coalesce(?6, pinned), "
+        "archived = coalesce(?7, archived) WHERE conv = ?1",
+        handle.no,
+        patch.title,
+        patch.model,
+        patch.instructions,
+        patch.metadata,
+        patch.pinned,
+        patch.archived
+    ));
     return find_conversation(db, user, id);
 }
 
@@ -138,11 +168,15 @@ constexpr ListCursor kListStart{INT64_MIN, INT64_MIN};
 constexpr ListCursor kListEnd{INT64_MAX, INT64_MAX};
 
 constexpr Sql kListDescending{
-    CONVERSATION_COLUMNS "WHERE user_no = ?1 AND deleted_at IS NULL AND hidden = 0 AND (updated_at, conv) < (?2, ?3) "
-                         "ORDER BY updated_at DESC, conv DESC LIMIT ?4"};
+    CONVERSATION_COLUMNS
+    "WHERE user_no = ?1 AND deleted_at IS NULL AND hidden = 0 AND (updated_at, conv) < (?2, ?3) "
+    "ORDER BY updated_at DESC, conv DESC LIMIT ?4"
+};
 constexpr Sql kListAscending{
-    CONVERSATION_COLUMNS "WHERE user_no = ?1 AND deleted_at IS NULL AND hidden = 0 AND (updated_at, conv) > (?2, ?3) "
-                         "ORDER BY updated_at, conv LIMIT ?4"};
+    CONVERSATION_COLUMNS
+    "WHERE user_no = ?1 AND deleted_at IS NULL AND hidden = 0 AND (updated_at, conv) > (?2, ?3) "
+    "ORDER BY updated_at, conv LIMIT ?4"
+};
 #undef CONVERSATION_COLUMNS
 
 // A deleted conversation is still a good cursor: its row remains.
@@ -150,7 +184,9 @@ Result<ListCursor> find_list_cursor(Connection& db, UserNo user, const PageReque
     if (!request.after) {
         return request.order == Order::descending ? kListEnd : kListStart;
     }
-    auto found = db.use("SELECT updated_at, conv FROM conversations WHERE id = ?1 AND user_no = ?2 AND hidden = 0", *request.after, user);
+    auto found = db.use(
+        "SELECT updated_at, conv FROM conversations WHERE id = ?1 AND user_no = ?2 AND hidden = 0", *request.after, user
+    );
     TRY(const bool row, found.step());
     if (!row) {
         return base::invalid("after", "There is no such conversation.");

@@ -1,5 +1,5 @@
-// Conversations: creating, finding, changing, listing; and the pages of their items. The meaning of each call is that of
-// ConversationStore. Deleting is in wipe.hpp.
+// Conversations: creating, finding, changing, listing; and the pages of their items. The meaning of each call is that
+// of ConversationStore. Deleting is in wipe.hpp.
 #pragma once
 
 #include <optional>
@@ -14,10 +14,20 @@ namespace confab::store::sqlite {
 
 Result<Conversation> create_conversation(Connection& db, const NewConversation& conversation);
 Result<Conversation> find_conversation(Connection& db, UserNo user, ConversationId id);
-Result<Conversation> update_conversation(Connection& db, UserNo user, ConversationId id, const ConversationPatch& patch);
+Result<Conversation> update_conversation(
+    Connection& db,
+    UserNo user,
+    ConversationId id,
+    const ConversationPatch& patch
+);
 Result<Page<Conversation>> list_conversations(Connection& db, UserNo user, const PageRequest<ConversationId>& request);
 
-Result<std::vector<Item>> append_items(Connection& db, UserNo user, ConversationId id, const std::vector<NewItem>& items);
+Result<std::vector<Item>> append_items(
+    Connection& db,
+    UserNo user,
+    ConversationId id,
+    const std::vector<NewItem>& items
+);
 Result<Page<Item>> list_items(Connection& db, UserNo user, ConversationId id, const PageRequest<ItemId>& request);
 Result<Item> find_item(Connection& db, UserNo user, ConversationId conversation, ItemId item);
 Result<Conversation> delete_item(Connection& db, UserNo user, ConversationId conversation, ItemId item);

@@ -48,16 +48,25 @@ ApiKey read_key(const Statement& row) {
 }  // namespace
 
 Status create_session(Connection& db, const Session& session) {
-    return db.run("INSERT INTO sessions (id, user_no, token_hash, user_agent, created_at, last_seen_at) "
-                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
-                  session.id, session.user, session.token_hash, session.user_agent, session.created_at, session.last_seen_at);
+    return db.run(
+        "INSERT INTO sessions (id, user_no, token_hash, user_agent, created_at, last_seen_at) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+        session.id,
+        session.user,
+        session.token_hash,
+        session.user_agent,
+        session.created_at,
+        session.last_seen_at
+    );
 }
 
 Result<std::pair<Session, User>> find_session(Connection& db, const Sha256& token_hash) {
-    auto found = db.use("SELECT s.id, s.user_no, s.token_hash, s.user_agent, s.created_at, s.last_seen_at, "
-                        "u.user_no, u.id, u.email, u.name, u.role, u.password_hash, u.created_at "
-                        "FROM sessions s JOIN users u ON u.user_no = s.user_no WHERE s.token_hash = ?1",
-                        token_hash);
+    auto found = db.use(
+        "SELECT s.id, s.user_no, s.token_hash, s.user_agent, s.created_at, s.last_seen_at, "
+        "u.user_no, u.id, u.email, u.name, u.role, u.password_hash, u.created_at "
+        "FROM sessions s JOIN users u ON u.user_no = s.user_no WHERE s.token_hash = ?1",
+        token_hash
+    );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such session.");
@@ -70,9 +79,12 @@ Status touch_session(Connection& db, SessionId id, UnixSeconds seen_at) {
 }
 
 Result<std::vector<Session>> list_sessions(Connection& db, UserNo user) {
-    auto found = db.use("SELECT id, user_no, token_hash, user_agent, created_at, last_seen_at FROM sessions WHERE user_no = ?1 "
-                        "ORDER BY created_at DESC, rowid DESC LIMIT ?2",
-                        user, kListMax);
+    auto found = db.use(
+        "SELECT id, user_no, token_hash, user_agent, created_at, last_seen_at FROM sessions WHERE user_no = ?1 "
+        "ORDER BY created_at DESC, rowid DESC LIMIT ?2",
+        user,
+        kListMax
+    );
     std::vector<Session> sessions;
     for (;;) {
         TRY(const bool row, found.step());
@@ -96,16 +108,26 @@ Status delete_sessions_before(Connection& db, UnixSeconds last_seen) {
 }
 
 Status create_key(Connection& db, const ApiKey& key) {
-    return db.run("INSERT INTO api_keys (id, user_no, key_hash, name, prefix, created_at, last_used_at) "
-                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
-                  key.id, key.user, key.key_hash, key.name, key.prefix, key.created_at, key.last_used_at);
+    return db.run(
+        "INSERT INTO api_keys (id, user_no, key_hash, name, prefix, created_at, last_used_at) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+        key.id,
+        key.user,
+        key.key_hash,
+        key.name,
+        key.prefix,
+        key.created_at,
+        key.last_used_at
+    );
 }
 
 Result<std::pair<ApiKey, User>> find_key(Connection& db, const Sha256& key_hash) {
-    auto found = db.use("SELECT k.id, k.user_no, k.key_hash, k.name, k.prefix, k.created_at, k.last_used_at, "
-                        "u.user_no, u.id, u.email, u.name, u.role, u.password_hash, u.created_at "
-                        "FROM api_keys k JOIN users u ON u.user_no = k.user_no WHERE k.key_hash = ?1",
-                        key_hash);
+    auto found = db.use(
+        "SELECT k.id, k.user_no, k.key_hash, k.name, k.prefix, k.created_at, k.last_used_at, "
+        "u.user_no, u.id, u.email, u.name, u.role, u.password_hash, u.created_at "
+        "FROM api_keys k JOIN users u ON u.user_no = k.user_no WHERE k.key_hash = ?1",
+        key_hash
+    );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such key.");
@@ -118,9 +140,12 @@ Status touch_key(Connection& db, KeyId id, UnixSeconds used_at) {
 }
 
 Result<std::vector<ApiKey>> list_keys(Connection& db, UserNo user) {
-    auto found = db.use("SELECT id, user_no, key_hash, name, prefix, created_at, last_used_at FROM api_keys WHERE user_no = ?1 "
-                        "ORDER BY created_at DESC, rowid DESC LIMIT ?2",
-                        user, kListMax);
+    auto found = db.use(
+        "SELECT id, user_no, key_hash, name, prefix, created_at, last_used_at FROM api_keys WHERE user_no = ?1 "
+        "ORDER BY created_at DESC, rowid DESC LIMIT ?2",
+        user,
+        kListMax
+    );
     std::vector<ApiKey> keys;
     for (;;) {
         TRY(const bool row, found.step());

@@ -28,9 +28,11 @@ struct OpenRun {
 };
 
 Result<OpenRun> load_open_run(Connection& db, RunNo run) {
-    auto found = db.use("SELECT r.run, r.user_no, r.conv, r.br, r.status, r.stored, r.input_first, r.input_last, r.model, c.hidden, "
-                        "c.deleted_at IS NOT NULL FROM runs r JOIN conversations c ON c.conv = r.conv WHERE r.run = ?1",
-                        run);
+    auto found = db.use(
+        "SELECT r.run, r.user_no, r.conv, r.br, r.status, r.stored, r.input_first, r.input_last, r.model, c.hidden, "
+        "c.deleted_at IS NOT NULL FROM runs r JOIN conversations c ON c.conv = r.conv WHERE r.run = ?1",
+        run
+    );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such response.");
@@ -55,7 +57,12 @@ struct OutputPlace {
     Position last = 0;
 };
 
-Result<OutputPlace> append_output(Connection& db, const OpenRun& run, const std::vector<NewItem>& output, UnixSeconds now) {
+Result<OutputPlace> append_output(
+    Connection& db,
+    const OpenRun& run,
+    const std::vector<NewItem>& output,
+    UnixSeconds now
+) {
     TRY(Branch branch, load_branch(db, run.conversation, run.branch));
     const Position first = branch.head + 1;
     TRY_VOID(append_to_branch(db, {run.user, run.conversation, run.no, now}, branch, output));
@@ -64,25 +71,44 @@ Result<OutputPlace> append_output(Connection& db, const OpenRun& run, const std:
 }
 
 Status close_run(Connection& db, const FinishRun& finish, const OutputPlace& output, UnixSeconds now) {
-    return db.run("UPDATE runs SET status = ?2, error_code = ?3, error_message = ?4, incomplete_reason = ?5, usage = ?6, "
-                  "output_first = ?7, output_last = ?8, completed_at = ?9, "
-                  "last_chunk = CASE WHEN first_chunk IS NOT NULL THEN (SELECT max(id) FROM run_chunks) END WHERE run = ?1",
-                  finish.run, finish.status, finish.error_code, finish.error_message, finish.incomplete_reason, finish.usage,
-                  output.first, output.last, now);
+    return db.run(
+        "UPDATE runs SET status = ?2, error_code = ?3, error_message = ?4, incomplete_reason = ?5, usage = ?6, "
+        "output_first = ?7, output_last = ?8, completed_at = ?9, "
+        "last_chunk = CASE WHEN first_chunk IS NOT NULL THEN (SELECT max(id) FROM run_chunks) END WHERE run = ?1",
+        finish.run,
+        finish.status,
+        finish.error_code,
+        finish.error_message,
+        finish.incomplete_reason,
+        finish.usage,
+        output.first,
+        output.last,
+        now
+    );
 }
 
 Status add_to_ledger(Connection& db, const OpenRun& run, const FinishRun& finish, UnixSeconds now) {
-    return db.run("INSERT INTO usage_ledger (at, user_no, run, model, upstream, input_tokens, output_tokens) "
-                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                  now, run.user, run.no, run.model, finish.upstream, finish.input_tokens, finish.output_tokens);
+    return db.run(
+        "INSERT INTO usage_ledger (at, user_no, run, model, upstream, input_tokens, output_tokens) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        now,
+        run.user,
+        run.no,
+        run.model,
+        finish.upstream,
+        finish.input_tokens,
+        finish.output_tokens
+    );
 }
 
 // A hidden conversation is only reachable through its stored runs.
 Status wipe_if_unreachable(Connection& db, ConversationNo conversation) {
     bool unreachable = false;
     {
-        auto found = db.use("SELECT 1 FROM conversations WHERE conv = ?1 AND hidden = 1 AND live_runs = 0 AND deleted_at IS NULL",
-                            conversation);
+        auto found = db.use(
+            "SELECT 1 FROM conversations WHERE conv = ?1 AND hidden = 1 AND live_runs = 0 AND deleted_at IS NULL",
+            conversation
+        );
         TRY(unreachable, found.step());
     }
     return unreachable ? wipe_conversation(db, conversation) : Status();
@@ -125,9 +151,12 @@ Status delete_run(Connection& db, UserNo user, ResponseId id) {
     ConversationNo conversation{};
     RunStatus status{};
     {
-        auto found = db.use("SELECT r.conv, r.status FROM runs r JOIN conversations c ON c.conv = r.conv "
-                            "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL AND c.deleted_at IS NULL",
-                            id, user);
+        auto found = db.use(
+            "SELECT r.conv, r.status FROM runs r JOIN conversations c ON c.conv = r.conv "
+            "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL AND c.deleted_at IS NULL",
+            id,
+            user
+        );
         TRY(const bool row, found.step());
         if (!row) {
             return base::not_found("There is no such response.");

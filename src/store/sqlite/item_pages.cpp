@@ -9,10 +9,10 @@ namespace confab::store::sqlite {
 namespace {
 
 // Columns of both statements below. The body itself is read only when it is small enough to be given whole.
-#define ITEM_COLUMNS                                                                                                     \
+#define ITEM_COLUMNS                                                                                                  \
     "SELECT b.item_id, i.role, i.status, i.format, i.bytes, i.tok, i.br, i.pos, i.created_at, r.id, r.model, i.mid, " \
-    "CASE WHEN i.bytes <= ?5 THEN b.body END "                                                                           \
-    "FROM items i CROSS JOIN bodies b ON b.mid = i.mid LEFT JOIN runs r ON r.run = i.run "                               \
+    "CASE WHEN i.bytes <= ?5 THEN b.body END "                                                                        \
+    "FROM items i CROSS JOIN bodies b ON b.mid = i.mid LEFT JOIN runs r ON r.run = i.run "                            \
     "WHERE i.conv = ?1 AND i.br = ?2 AND i.pos BETWEEN ?3 AND ?4 AND i.deleted_at IS NULL "
 
 constexpr Sql kAscending{ITEM_COLUMNS "ORDER BY i.pos"};
@@ -68,7 +68,7 @@ private:
         item.truncated = row.is_null(12);
         if (item.truncated) {
             TRY(const std::string head, db_.read_body_head(row.integer(11), caps_.item_bytes_max));
-            item.body = base::utf8_prefix(head, head.size());
+            item.body = head.substr(0, head.size() - base::utf8_incomplete_tail(head));
         } else {
             item.body = row.get<std::string>(12);
         }
@@ -97,8 +97,12 @@ Result<Page<Item>> load_items_descending(Connection& db, const ItemPlace& last, 
     return page.finish();
 }
 
-Result<Page<Item>> load_items_ascending(Connection& db, ConversationNo conversation, std::span<const Segment> path,
-                                        const PageCaps& caps) {
+Result<Page<Item>> load_items_ascending(
+    Connection& db,
+    ConversationNo conversation,
+    std::span<const Segment> path,
+    const PageCaps& caps
+) {
     ItemPage page(db, caps);
     for (const Segment& segment : path) {
         TRY_VOID(page.take(kAscending, conversation, segment));

@@ -28,12 +28,31 @@ Status append_to_branch(Connection& db, const Appending& to, Branch& branch, std
     for (const NewItem& item : items) {
         ++branch.head;
         branch.head_tokens += item.tokens;
-        TRY_VOID(db.run("INSERT INTO bodies (mid, item_id, conv, br, pos, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", mid, item.id,
-                        to.conversation, branch.no, branch.head, Borrowed{item.body}));
-        TRY_VOID(db.run("INSERT INTO items (conv, br, pos, mid, role, status, format, tok, cum_tok, bytes, run, created_at) "
-                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-                        to.conversation, branch.no, branch.head, mid, item.role, item.status, item.format, item.tokens,
-                        branch.head_tokens, item.body.size(), to.run, to.now));
+        TRY_VOID(db.run(
+            "INSERT INTO bodies (mid, item_id, conv, br, pos, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            mid,
+            item.id,
+            to.conversation,
+            branch.no,
+            branch.head,
+            Borrowed{item.body}
+        ));
+        TRY_VOID(db.run(
+            "INSERT INTO items (conv, br, pos, mid, role, status, format, tok, cum_tok, bytes, run, created_at) "
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            to.conversation,
+            branch.no,
+            branch.head,
+            mid,
+            item.role,
+            item.status,
+            item.format,
+            item.tokens,
+            branch.head_tokens,
+            item.body.size(),
+            to.run,
+            to.now
+        ));
         ++mid;
     }
     return {};
@@ -59,23 +78,37 @@ Result<Item> load_item(Connection& db, const ItemPlace& place) {
 }
 
 Status delete_item_at(Connection& db, const ItemPlace& place, UnixSeconds now) {
-    TRY_VOID(db.run("UPDATE items SET deleted_at = ?4, bytes = 0 WHERE conv = ?1 AND br = ?2 AND pos = ?3 AND deleted_at IS NULL",
-                    place.conversation, place.branch, place.position, now));
+    TRY_VOID(db.run(
+        "UPDATE items SET deleted_at = ?4, bytes = 0 WHERE conv = ?1 AND br = ?2 AND pos = ?3 AND deleted_at IS NULL",
+        place.conversation,
+        place.branch,
+        place.position,
+        now
+    ));
     if (db.changed_rows() == 0) {
         return base::not_found("There is no such item.");
     }
-    return db.run("UPDATE bodies SET body = x'' WHERE mid = (SELECT mid FROM items WHERE conv = ?1 AND br = ?2 AND pos = ?3)",
-                  place.conversation, place.branch, place.position);
+    return db.run(
+        "UPDATE bodies SET body = x'' WHERE mid = (SELECT mid FROM items WHERE conv = ?1 AND br = ?2 AND pos = ?3)",
+        place.conversation,
+        place.branch,
+        place.position
+    );
 }
 
 Result<std::optional<NewestItem>> find_newest_item(Connection& db, ConversationNo conversation, const Branch& branch) {
     Position last = branch.head;
     for (BranchNo number = branch.no; last >= 1;) {
         TRY(const Branch owner, load_branch(db, conversation, number));
-        auto found = db.use("SELECT b.item_id, i.role, i.pos FROM items i CROSS JOIN bodies b ON b.mid = i.mid "
-                            "WHERE i.conv = ?1 AND i.br = ?2 AND i.pos BETWEEN ?3 AND ?4 AND i.deleted_at IS NULL "
-                            "ORDER BY i.pos DESC LIMIT 1",
-                            conversation, number, owner.fork + 1, last);
+        auto found = db.use(
+            "SELECT b.item_id, i.role, i.pos FROM items i CROSS JOIN bodies b ON b.mid = i.mid "
+            "WHERE i.conv = ?1 AND i.br = ?2 AND i.pos BETWEEN ?3 AND ?4 AND i.deleted_at IS NULL "
+            "ORDER BY i.pos DESC LIMIT 1",
+            conversation,
+            number,
+            owner.fork + 1,
+            last
+        );
         TRY(const bool row, found.step());
         if (row) {
             return NewestItem{found.get<ItemId>(0), found.get<ItemRole>(1), number, found.integer(2)};

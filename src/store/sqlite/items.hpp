@@ -1,5 +1,5 @@
-// Items: small rows at (conversation, branch, position) and their bodies beside them. Appending, single items, and pages along a
-// path in both directions, capped by rows and by bytes.
+// Items: small rows at (conversation, branch, position) and their bodies beside them. Appending, single items, and
+// pages along a path in both directions, capped by rows and by bytes.
 #pragma once
 
 #include <optional>
@@ -27,8 +27,8 @@ struct Appending {
     UnixSeconds now = 0;
 };
 
-// Inserts after the branch's head and moves `branch` (head, head_tokens); the caller saves it. `conflict` (already_exists) when an
-// id is taken.
+// Inserts after the branch's head and moves `branch` (head, head_tokens); the caller saves it. `conflict`
+// (already_exists) when an id is taken.
 Status append_to_branch(Connection& db, const Appending& to, Branch& branch, std::span<const NewItem> items);
 
 // Also finds deleted ones: their ids stay taken, and stay good as cursors.
@@ -37,7 +37,8 @@ Result<std::optional<ItemPlace>> find_item_place(Connection& db, ItemId id);
 // The whole item; `not_found` when deleted.
 Result<Item> load_item(Connection& db, const ItemPlace& place);
 
-// Marks it deleted and wipes its body; the positions and running totals of the others stand. `not_found` when it is already.
+// Marks it deleted and wipes its body; the positions and running totals of the others stand. `not_found` when it is
+// already.
 Status delete_item_at(Connection& db, const ItemPlace& place, UnixSeconds now);
 
 // What a path ends with, leaving out deleted items.
@@ -57,10 +58,16 @@ struct PageCaps {
     std::size_t item_bytes_max = kPageItemBytesMax;
 };
 
-// Positions [first, last] of the path of `branch`, from its end towards its beginning: costs nothing for what is not in the page.
+// Positions [first, last] of the path of `branch`, from its end towards its beginning: costs nothing for what is not in
+// the page.
 Result<Page<Item>> load_items_descending(Connection& db, const ItemPlace& last, Position first, const PageCaps& caps);
 
 // The items of `path` (as load_path gives it), oldest first.
-Result<Page<Item>> load_items_ascending(Connection& db, ConversationNo conversation, std::span<const Segment> path, const PageCaps& caps);
+Result<Page<Item>> load_items_ascending(
+    Connection& db,
+    ConversationNo conversation,
+    std::span<const Segment> path,
+    const PageCaps& caps
+);
 
 }  // namespace confab::store::sqlite

@@ -33,12 +33,16 @@ Result<std::size_t> check_applied(Connection& db, std::span<const Migration> mig
         }
         const auto version = applied.integer(0);
         if (count == migrations.size()) {
-            return refuse("The database was made by a newer version of Confab (schema " + std::to_string(version) +
-                          "; this program knows " + std::to_string(count) + ").");
+            return refuse(
+                "The database was made by a newer version of Confab (schema " + std::to_string(version) +
+                "; this program knows " + std::to_string(count) + ")."
+            );
         }
         const Migration& known = migrations[count++];
         if (known.version != version || checksum_of(known.sql) != applied.integer(1)) {
-            return refuse("Migration " + std::string(known.name) + " differs from the one this database was made with.");
+            return refuse(
+                "Migration " + std::string(known.name) + " differs from the one this database was made with."
+            );
         }
     }
 }
@@ -47,8 +51,12 @@ Status apply(Connection& db, const Migration& migration) {
     TRY_VOID(db.run("BEGIN IMMEDIATE"));
     Status applied = db.run_script(migration.sql);
     if (applied) {
-        applied = db.run("INSERT INTO schema_migrations (version, checksum, applied_at) VALUES (?1, ?2, ?3)", migration.version,
-                         checksum_of(migration.sql), base::unix_now());
+        applied = db.run(
+            "INSERT INTO schema_migrations (version, checksum, applied_at) VALUES (?1, ?2, ?3)",
+            migration.version,
+            checksum_of(migration.sql),
+            base::unix_now()
+        );
     }
     if (applied) {
         applied = db.run("COMMIT");
@@ -67,8 +75,10 @@ Status apply(Connection& db, const Migration& migration) {
 }  // namespace
 
 Status migrate(Connection& db, std::span<const Migration> migrations) {
-    TRY_VOID(db.run("CREATE TABLE IF NOT EXISTS schema_migrations ("
-                    "version INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, applied_at INTEGER NOT NULL) STRICT"));
+    TRY_VOID(
+        db.run("CREATE TABLE IF NOT EXISTS schema_migrations ("
+               "version INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, applied_at INTEGER NOT NULL) STRICT")
+    );
     TRY(const std::size_t done, check_applied(db, migrations));
     for (const Migration& migration : migrations.subspan(done)) {
         TRY_VOID(apply(db, migration));

@@ -1,7 +1,7 @@
 // Migrations: how an empty file becomes a database, and an older database a newer one.
 //
-// src/store/migrations/NNNN_name.sql, embedded at build time, numbered from 1 without gaps, applied forward only, each in one
-// transaction that also notes its number and checksum. A file that was applied somewhere is never edited again.
+// src/store/migrations/NNNN_name.sql, embedded at build time, numbered from 1 without gaps, applied forward only, each
+// in one transaction that also notes its number and checksum. A file that was applied somewhere is never edited again.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct Migration {
 // What this program knows, oldest first.
 std::span<const Migration> embedded_migrations();
 
-// Brings the database to the newest of `migrations`. Fails, without changing anything further, when an applied migration differs
-// from the known one or when the database is newer than the program.
+// Brings the database to the newest of `migrations`. Fails, without changing anything further, when an applied
+// migration differs from the known one or when the database is newer than the program.
 Status migrate(Connection& db, std::span<const Migration> migrations);
 
 }  // namespace confab::store::sqlite

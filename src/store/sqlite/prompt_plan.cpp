@@ -18,11 +18,16 @@ public:
 
     // Tokens of all items before `position`.
     Result<std::int64_t> tokens_before(Position position) {
-        const auto segment = std::lower_bound(path_.begin(), path_.end(), position,
-                                              [](const Segment& one, Position wanted) { return one.last < wanted; });
+        const auto segment = std::lower_bound(
+            path_.begin(), path_.end(), position, [](const Segment& one, Position wanted) { return one.last < wanted; }
+        );
         CONFAB_ASSERT(segment != path_.end() && segment->first <= position);
-        auto found = db_.use("SELECT cum_tok - tok FROM items WHERE conv = ?1 AND br = ?2 AND pos = ?3", conversation_,
-                             segment->branch, position);
+        auto found = db_.use(
+            "SELECT cum_tok - tok FROM items WHERE conv = ?1 AND br = ?2 AND pos = ?3",
+            conversation_,
+            segment->branch,
+            position
+        );
         TRY(const bool row, found.step());
         CONFAB_ASSERT(row);
         return found.integer(0);
@@ -35,10 +40,15 @@ public:
             if (segment.last < first || segment.first > last) {
                 continue;
             }
-            auto found = db_.use("SELECT pos FROM items WHERE conv = ?1 AND br = ?2 AND pos BETWEEN ?3 AND ?4 AND role = ?5 "
-                                 "AND deleted_at IS NULL ORDER BY pos LIMIT 1",
-                                 conversation_, segment.branch, std::max(first, segment.first), std::min(last, segment.last),
-                                 ItemRole::user);
+            auto found = db_.use(
+                "SELECT pos FROM items WHERE conv = ?1 AND br = ?2 AND pos BETWEEN ?3 AND ?4 AND role = ?5 "
+                "AND deleted_at IS NULL ORDER BY pos LIMIT 1",
+                conversation_,
+                segment.branch,
+                std::max(first, segment.first),
+                std::min(last, segment.last),
+                ItemRole::user
+            );
             TRY(const bool row, found.step());
             if (row) {
                 return found.integer(0);
@@ -51,10 +61,15 @@ public:
     Result<std::optional<Position>> last_user_item(Position last) {
         const Position first = std::max<Position>(1, last - kTurnItemsMax + 1);
         for (auto segment = path_.rbegin(); segment != path_.rend() && segment->last >= first; ++segment) {
-            auto found = db_.use("SELECT pos FROM items WHERE conv = ?1 AND br = ?2 AND pos BETWEEN ?3 AND ?4 AND role = ?5 "
-                                 "AND deleted_at IS NULL ORDER BY pos DESC LIMIT 1",
-                                 conversation_, segment->branch, std::max(first, segment->first), std::min(last, segment->last),
-                                 ItemRole::user);
+            auto found = db_.use(
+                "SELECT pos FROM items WHERE conv = ?1 AND br = ?2 AND pos BETWEEN ?3 AND ?4 AND role = ?5 "
+                "AND deleted_at IS NULL ORDER BY pos DESC LIMIT 1",
+                conversation_,
+                segment->branch,
+                std::max(first, segment->first),
+                std::min(last, segment->last),
+                ItemRole::user
+            );
             TRY(const bool row, found.step());
             if (row) {
                 return found.integer(0);
@@ -78,8 +93,8 @@ Result<std::int64_t> tokens_before_anchor(Connection& db, ConversationNo convers
     return PathReader(db, conversation, std::move(path)).tokens_before(branch.anchor);
 }
 
-// The first turn boundary from which on at most `tokens` are left. Falls back to the newest user item, and without one near the end
-// to the first item that fits, or the last one.
+// The first turn boundary from which on at most `tokens` are left. Falls back to the newest user item, and without one
+// near the end to the first item that fits, or the last one.
 Result<Position> find_anchor(Connection& db, ConversationNo conversation, const Branch& branch, std::int64_t tokens) {
     TRY(auto path, load_path(db, conversation, branch.no, 1, branch.head));
     PathReader reader(db, conversation, std::move(path));

@@ -10,13 +10,17 @@ namespace {
 // Rows of one batch of prompt items: short messages reach this before the bytes of a page.
 constexpr std::size_t kPromptRowsMax = 1'000;
 
-#define RUN_COLUMNS                                                                                                       \
-    "SELECT r.run, r.id, r.user_no, r.conv, CASE WHEN c.hidden = 0 THEN c.id END, r.br, r.input_first, r.input_last, r.status, " \
-    "r.background, r.stored, r.model, r.request, r.error_code, r.error_message, r.incomplete_reason, r.usage, r.created_at, " \
-    "r.completed_at, r.previous, r.output_first, r.output_last FROM runs r CROSS JOIN conversations c ON c.conv = r.conv "
+#define RUN_COLUMNS                                                                                                    \
+    "SELECT r.run, r.id, r.user_no, r.conv, CASE WHEN c.hidden = 0 THEN c.id END, r.br, r.input_first, r.input_last, " \
+    "r.status, "                                                                                                       \
+    "r.background, r.stored, r.model, r.request, r.error_code, r.error_message, r.incomplete_reason, r.usage, "        \
+    "r.created_at, "                                                                                                   \
+    "r.completed_at, r.previous, r.output_first, r.output_last FROM runs r CROSS JOIN conversations c ON c.conv = "    \
+    "r.conv "
 
-constexpr Sql kFindRun{RUN_COLUMNS "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL "
-                                   "AND c.deleted_at IS NULL"};
+constexpr Sql kFindRun{RUN_COLUMNS
+                       "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL "
+                       "AND c.deleted_at IS NULL"};
 constexpr Sql kUnfinishedRuns{RUN_COLUMNS "WHERE r.status < 2 AND r.run <= ?1 LIMIT ?2"};
 #undef RUN_COLUMNS
 
@@ -61,8 +65,13 @@ Result<Run> find_run(Connection& db, UserNo user, ResponseId id) {
     return run;
 }
 
-Result<std::vector<Item>> list_prompt_items(Connection& db, ConversationNo conversation, BranchNo branch, Position position,
-                                            Position head) {
+Result<std::vector<Item>> list_prompt_items(
+    Connection& db,
+    ConversationNo conversation,
+    BranchNo branch,
+    Position position,
+    Position head
+) {
     {
         auto open = db.use("SELECT 1 FROM conversations WHERE conv = ?1 AND deleted_at IS NULL", conversation);
         TRY(const bool row, open.step());
@@ -80,9 +89,12 @@ Result<Page<Item>> list_input_items(Connection& db, UserNo user, ResponseId id, 
     ConversationNo conversation{};
     Segment input;
     {
-        auto found = db.use("SELECT r.conv, r.br, r.input_first, r.input_last FROM runs r JOIN conversations c ON c.conv = r.conv "
-                            "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL AND c.deleted_at IS NULL",
-                            id, user);
+        auto found = db.use(
+            "SELECT r.conv, r.br, r.input_first, r.input_last FROM runs r JOIN conversations c ON c.conv = r.conv "
+            "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL AND c.deleted_at IS NULL",
+            id,
+            user
+        );
         TRY(const bool row, found.step());
         if (!row) {
             return base::not_found("There is no such response.");
@@ -92,8 +104,8 @@ Result<Page<Item>> list_input_items(Connection& db, UserNo user, ResponseId id, 
     }
     if (request.after) {
         TRY(const auto place, find_item_place(db, *request.after));
-        if (!place || place->conversation != conversation || place->branch != input.branch || place->position < input.first ||
-            place->position > input.last) {
+        if (!place || place->conversation != conversation || place->branch != input.branch ||
+            place->position < input.first || place->position > input.last) {
             return base::invalid("after", "There is no such item in this response's input.");
         }
         if (request.order == Order::ascending) {
@@ -116,7 +128,11 @@ Result<RunNo> find_newest_run(Connection& db) {
     return newest.get<RunNo>(0);
 }
 
-Result<std::vector<std::pair<Run, std::vector<RunChunk>>>> list_unfinished_runs(Connection& db, RunNo newest, std::size_t limit) {
+Result<std::vector<std::pair<Run, std::vector<RunChunk>>>> list_unfinished_runs(
+    Connection& db,
+    RunNo newest,
+    std::size_t limit
+) {
     std::vector<std::pair<Run, std::vector<RunChunk>>> unfinished;
     auto runs = db.use(kUnfinishedRuns, newest, limit);
     for (;;) {

@@ -18,16 +18,22 @@ struct ChunkRange {
 
 // Nothing when the run has no chunks, or they expired.
 Result<std::optional<ChunkRange>> find_range(Connection& db, RunNo run) {
-    auto found = db.use("SELECT first_chunk, coalesce(last_chunk, 9223372036854775807) FROM runs WHERE run = ?1 "
-                        "AND first_chunk IS NOT NULL",
-                        run);
+    auto found = db.use(
+        "SELECT first_chunk, coalesce(last_chunk, 9223372036854775807) FROM runs WHERE run = ?1 "
+        "AND first_chunk IS NOT NULL",
+        run
+    );
     TRY(const bool row, found.step());
     return row ? std::optional(ChunkRange{found.integer(0), found.integer(1)}) : std::nullopt;
 }
 
 Result<std::vector<RunChunk>> read_chunks(Connection& db, RunNo run, const ChunkRange& range, std::size_t bytes_max) {
-    auto rows = db.use("SELECT seq, data FROM run_chunks WHERE id BETWEEN ?1 AND ?2 AND run = ?3 ORDER BY id", range.first, range.last,
-                       run);
+    auto rows = db.use(
+        "SELECT seq, data FROM run_chunks WHERE id BETWEEN ?1 AND ?2 AND run = ?3 ORDER BY id",
+        range.first,
+        range.last,
+        run
+    );
     std::vector<RunChunk> chunks;
     std::size_t bytes = 0;
     for (;;) {
@@ -46,8 +52,13 @@ Result<std::vector<RunChunk>> read_chunks(Connection& db, RunNo run, const Chunk
 
 // The chunk that holds `seq`: the last one that begins at or before it.
 Result<std::int64_t> find_chunk(Connection& db, RunNo run, const ChunkRange& range, std::int64_t seq) {
-    auto found = db.use("SELECT id FROM run_chunks WHERE id BETWEEN ?1 AND ?2 AND run = ?3 AND seq <= ?4 ORDER BY id DESC LIMIT 1",
-                        range.first, range.last, run, seq);
+    auto found = db.use(
+        "SELECT id FROM run_chunks WHERE id BETWEEN ?1 AND ?2 AND run = ?3 AND seq <= ?4 ORDER BY id DESC LIMIT 1",
+        range.first,
+        range.last,
+        run,
+        seq
+    );
     TRY(const bool row, found.step());
     return row ? found.integer(0) : range.first;
 }
@@ -56,10 +67,16 @@ Result<std::int64_t> find_chunk(Connection& db, RunNo run, const ChunkRange& ran
 
 Status append_run_chunks(Connection& db, const std::vector<RunChunk>& chunks) {
     for (const RunChunk& chunk : chunks) {
-        TRY_VOID(db.run("INSERT INTO run_chunks (run, seq, data) SELECT run, ?2, ?3 FROM runs WHERE run = ?1 AND status < 2", chunk.run,
-                        chunk.seq_first, Borrowed{chunk.data}));
+        TRY_VOID(db.run(
+            "INSERT INTO run_chunks (run, seq, data) SELECT run, ?2, ?3 FROM runs WHERE run = ?1 AND status < 2",
+            chunk.run,
+            chunk.seq_first,
+            Borrowed{chunk.data}
+        ));
         if (db.changed_rows() == 1) {
-            TRY_VOID(db.run("UPDATE runs SET first_chunk = ?2 WHERE run = ?1 AND first_chunk IS NULL", chunk.run, db.inserted_key()));
+            TRY_VOID(db.run(
+                "UPDATE runs SET first_chunk = ?2 WHERE run = ?1 AND first_chunk IS NULL", chunk.run, db.inserted_key()
+            ));
         }
     }
     return {};
@@ -79,17 +96,23 @@ Result<std::vector<RunChunk>> list_all_chunks(Connection& db, RunNo run) {
     return range ? read_chunks(db, run, *range, SIZE_MAX) : std::vector<RunChunk>();
 }
 
-// First the runs let go of their chunks; then what lies before the oldest chunk that a run still holds goes. So deleting never walks
-// through chunks that stay, at the price that a long run keeps those written beside it until it ends.
+// First the runs let go of their chunks; then what lies before the oldest chunk that a run still holds goes. So
+// deleting never walks through chunks that stay, at the price that a long run keeps those written beside it until it
+// ends.
 Result<bool> delete_chunks_step(Connection& db, UnixSeconds finished_before) {
-    TRY_VOID(db.run("UPDATE runs SET first_chunk = NULL, last_chunk = NULL WHERE run IN (SELECT run FROM runs "
-                    "WHERE completed_at < ?1 AND first_chunk IS NOT NULL ORDER BY completed_at LIMIT ?2)",
-                    finished_before, kStepRows));
+    TRY_VOID(db.run(
+        "UPDATE runs SET first_chunk = NULL, last_chunk = NULL WHERE run IN (SELECT run FROM runs "
+        "WHERE completed_at < ?1 AND first_chunk IS NOT NULL ORDER BY completed_at LIMIT ?2)",
+        finished_before,
+        kStepRows
+    ));
     const bool more_runs = db.changed_rows() == static_cast<std::int64_t>(kStepRows);
-    TRY_VOID(db.run("DELETE FROM run_chunks WHERE id IN (SELECT id FROM run_chunks WHERE id < "
-                    "coalesce((SELECT min(first_chunk) FROM runs WHERE first_chunk IS NOT NULL), 9223372036854775807) "
-                    "ORDER BY id LIMIT ?1)",
-                    kStepRows));
+    TRY_VOID(db.run(
+        "DELETE FROM run_chunks WHERE id IN (SELECT id FROM run_chunks WHERE id < "
+        "coalesce((SELECT min(first_chunk) FROM runs WHERE first_chunk IS NOT NULL), 9223372036854775807) "
+        "ORDER BY id LIMIT ?1)",
+        kStepRows
+    ));
     return more_runs || db.changed_rows() == static_cast<std::int64_t>(kStepRows);
 }
 

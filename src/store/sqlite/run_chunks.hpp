@@ -1,7 +1,7 @@
 // The logs of runs: stretches of events, appended by all runs into one table in the order of their writing.
 //
-// The table has no index by run, which would cost 13 times the log's own bytes; runs.first_chunk and runs.last_chunk bound the
-// range a run's chunks lie in, among those of the runs that were in progress beside it.
+// The table has no index by run, which would cost 13 times the log's own bytes; runs.first_chunk and runs.last_chunk
+// bound the range a run's chunks lie in, among those of the runs that were in progress beside it.
 #pragma once
 
 #include <vector>

@@ -9,8 +9,11 @@ Result<std::optional<std::string>> get_setting(Connection& db, const std::string
 }
 
 Status put_setting(Connection& db, const std::string& name, const std::string& value) {
-    return db.run("INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name,
-                  value);
+    return db.run(
+        "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        name,
+        value
+    );
 }
 
 }  // namespace confab::store::sqlite

@@ -18,7 +18,8 @@ constexpr std::chrono::seconds kReadTime{2};    // a longer snapshot would keep 
 // Of the page caches of all connections together; SQLite then gives back pages instead of taking more.
 constexpr std::int64_t kHeapBytes = 64 * 1024 * 1024;
 
-// A new database can be read by its owner only; SQLite gives the log the same mode. Failing is left for SQLite to report.
+// A new database can be read by its owner only; SQLite gives the log the same mode. Failing is left for SQLite to
+// report.
 void make_private_file(const std::string& path) {
     const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor >= 0) {
@@ -35,7 +36,11 @@ Result<SqliteStore::FileLock> SqliteStore::FileLock::take(const std::string& pat
     }
     FileLock lock(descriptor);
     if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-        return base::fail(base::Errc::unavailable, "Another process has the database open (" + path + " is locked).", "database_in_use");
+        return base::fail(
+            base::Errc::unavailable,
+            "Another process has the database open (" + path + " is locked).",
+            "database_in_use"
+        );
     }
     return lock;
 }
@@ -58,13 +63,22 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteOptions options) {
         TRY(auto reader, sqlite::Connection::open(options.path, sqlite::Access::read_only, options.counters));
         readers.push_back(std::move(reader));
     }
-    return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(writer), std::move(readers), options, newest_run));
+    return std::unique_ptr<SqliteStore>(
+        new SqliteStore(std::move(lock), std::move(writer), std::move(readers), options, newest_run)
+    );
 }
 
-SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<sqlite::Connection> writer, std::vector<Reader> readers,
-                         const SqliteOptions& options, RunNo newest_run_at_open)
-    : lock_(std::move(lock)), writer_(std::move(writer), options.path, options.counters, sqlite::wipe_step),
-      readers_(std::move(readers), kReadsQueuedMax), newest_run_at_open_(newest_run_at_open) {}
+SqliteStore::SqliteStore(
+    FileLock lock,
+    std::unique_ptr<sqlite::Connection> writer,
+    std::vector<Reader> readers,
+    const SqliteOptions& options,
+    RunNo newest_run_at_open
+)
+    : lock_(std::move(lock)),
+      writer_(std::move(writer), options.path, options.counters, sqlite::wipe_step),
+      readers_(std::move(readers), kReadsQueuedMax),
+      newest_run_at_open_(newest_run_at_open) {}
 
 // Readers first: the writer can empty the log only when nobody reads from it.
 void SqliteStore::stop() {

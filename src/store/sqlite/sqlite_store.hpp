@@ -1,10 +1,11 @@
 // SqliteStore: the embedded engine, one file on this machine.
 //
-// One writer thread, a few reader threads, each with its own connection for the life of the store (design.md, "Threads"). This
-// class only sends calls to the right thread; what they do is in the free functions beside it, by subject.
+// One writer thread, a few reader threads, each with its own connection for the life of the store (design.md,
+// "Threads"). This class only sends calls to the right thread; what they do is in the free functions beside it, by
+// subject.
 //
-// Made by open() and owned by the App. stop() is to be called after the last shard has ended its work; calls after it answer
-// `unavailable`. A lock file beside the database keeps a second process out.
+// Made by open() and owned by the App. stop() is to be called after the last shard has ended its work; calls after it
+// answer `unavailable`. A lock file beside the database keeps a second process out.
 #pragma once
 
 #include <memory>
@@ -21,8 +22,8 @@
 namespace confab::store {
 
 struct SqliteOptions {
-    std::string path;          // of the database file; "-wal", "-shm" and ".lock" come beside it
-    unsigned readers = 2;      // threads, 1..4
+    std::string path;      // of the database file; "-wal", "-shm" and ".lock" come beside it
+    unsigned readers = 2;  // threads, 1..4
     meter::StoreCounters& counters;
 };
 
@@ -30,6 +31,7 @@ class SqliteStore final : public Store {
 public:
     // Opens or makes the database and brings it to the newest schema. `unavailable` when another process has it open.
     static Result<std::unique_ptr<SqliteStore>> open(SqliteOptions options);
+
     ~SqliteStore() override { stop(); }
 
     // Finishes what is queued and closes every connection. Blocks; may be called again.
@@ -68,8 +70,12 @@ public:
     Task<Status> finish_run(FinishRun finish) override;
     Task<Result<Run>> find_run(UserNo user, ResponseId id) override;
     Task<Status> delete_run(UserNo user, ResponseId id) override;
-    Task<Result<std::vector<Item>>> list_prompt_items(ConversationNo conversation, BranchNo branch, Position position,
-                                                      Position head) override;
+    Task<Result<std::vector<Item>>> list_prompt_items(
+        ConversationNo conversation,
+        BranchNo branch,
+        Position position,
+        Position head
+    ) override;
     Task<Result<Page<Item>>> list_input_items(UserNo user, ResponseId id, PageRequest<ItemId> request) override;
     Task<Result<std::vector<RunChunk>>> list_run_chunks(RunNo run, std::int64_t seq) override;
     Task<Result<std::vector<std::pair<Run, std::vector<RunChunk>>>>> list_unfinished_runs(std::size_t limit) override;
@@ -85,25 +91,34 @@ private:
     class FileLock {
     public:
         static Result<FileLock> take(const std::string& path);
+
         FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
         FileLock& operator=(FileLock&&) = delete;
         ~FileLock();
 
     private:
         explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+
         int descriptor_;
     };
 
     using Reader = std::unique_ptr<sqlite::Connection>;
 
-    SqliteStore(FileLock lock, std::unique_ptr<sqlite::Connection> writer, std::vector<Reader> readers, const SqliteOptions& options,
-                RunNo newest_run_at_open);
+    SqliteStore(
+        FileLock lock,
+        std::unique_ptr<sqlite::Connection> writer,
+        std::vector<Reader> readers,
+        const SqliteOptions& options,
+        RunNo newest_run_at_open
+    );
 
     // `work(sqlite::Connection&)` returns a Result. Not coroutines themselves: they pass on the pool's.
     template <class Work>
     auto write(Work work) {
         return writer_.run(std::move(work));
     }
+
     template <class Work>
     auto read(Work work) {
         auto job = [work = std::move(work)](Reader& reader) mutable { return read_in_snapshot(*reader, work); };

@@ -1,7 +1,7 @@
 // SqliteStore's calls about people and settings: each goes to the thread it belongs to.
-#include "store/sqlite/sqlite_store.hpp"
 #include "store/sqlite/accounts.hpp"
 #include "store/sqlite/settings.hpp"
+#include "store/sqlite/sqlite_store.hpp"
 
 namespace confab::store {
 
@@ -100,7 +100,9 @@ Task<Result<std::optional<std::string>>> SqliteStore::get_setting(std::string na
 }
 
 Task<Status> SqliteStore::put_setting(std::string name, std::string value) {
-    auto work = [name = std::move(name), value = std::move(value)](Connection& db) { return sqlite::put_setting(db, name, value); };
+    auto work = [name = std::move(name), value = std::move(value)](Connection& db) {
+        return sqlite::put_setting(db, name, value);
+    };
     return write(std::move(work));
 }
 

@@ -1,6 +1,6 @@
 // SqliteStore's calls about conversations and their items: each goes to the thread it belongs to.
-#include "store/sqlite/sqlite_store.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/sqlite_store.hpp"
 #include "store/sqlite/wipe.hpp"
 
 namespace confab::store {
@@ -8,7 +8,9 @@ namespace confab::store {
 using sqlite::Connection;
 
 Task<Result<Conversation>> SqliteStore::create_conversation(NewConversation conversation) {
-    auto work = [conversation = std::move(conversation)](Connection& db) { return sqlite::create_conversation(db, conversation); };
+    auto work = [conversation = std::move(conversation)](Connection& db) {
+        return sqlite::create_conversation(db, conversation);
+    };
     return write(std::move(work));
 }
 
@@ -18,7 +20,9 @@ Task<Result<Conversation>> SqliteStore::find_conversation(UserNo user, Conversat
 }
 
 Task<Result<Conversation>> SqliteStore::update_conversation(UserNo user, ConversationId id, ConversationPatch patch) {
-    auto work = [user, id, patch = std::move(patch)](Connection& db) { return sqlite::update_conversation(db, user, id, patch); };
+    auto work = [user, id, patch = std::move(patch)](Connection& db) {
+        return sqlite::update_conversation(db, user, id, patch);
+    };
     return write(std::move(work));
 }
 
@@ -33,7 +37,9 @@ Task<Result<Page<Conversation>>> SqliteStore::list_conversations(UserNo user, Pa
 }
 
 Task<Result<std::vector<Item>>> SqliteStore::append_items(UserNo user, ConversationId id, std::vector<NewItem> items) {
-    auto work = [user, id, items = std::move(items)](Connection& db) { return sqlite::append_items(db, user, id, items); };
+    auto work = [user, id, items = std::move(items)](Connection& db) {
+        return sqlite::append_items(db, user, id, items);
+    };
     return write(std::move(work));
 }
 
@@ -48,7 +54,9 @@ Task<Result<Item>> SqliteStore::find_item(UserNo user, ConversationId conversati
 }
 
 Task<Result<Conversation>> SqliteStore::delete_item(UserNo user, ConversationId conversation, ItemId item) {
-    auto work = [user, conversation, item](Connection& db) { return sqlite::delete_item(db, user, conversation, item); };
+    auto work = [user, conversation, item](Connection& db) {
+        return sqlite::delete_item(db, user, conversation, item);
+    };
     return write(std::move(work));
 }
 

@@ -1,7 +1,7 @@
 // SqliteStore's calls about runs: each goes to the thread it belongs to.
-#include "store/sqlite/sqlite_store.hpp"
 #include "store/sqlite/run_chunks.hpp"
 #include "store/sqlite/runs.hpp"
+#include "store/sqlite/sqlite_store.hpp"
 
 namespace confab::store {
 
@@ -32,8 +32,12 @@ Task<Status> SqliteStore::delete_run(UserNo user, ResponseId id) {
     return write(std::move(work));
 }
 
-Task<Result<std::vector<Item>>> SqliteStore::list_prompt_items(ConversationNo conversation, BranchNo branch, Position position,
-                                                               Position head) {
+Task<Result<std::vector<Item>>> SqliteStore::list_prompt_items(
+    ConversationNo conversation,
+    BranchNo branch,
+    Position position,
+    Position head
+) {
     auto work = [conversation, branch, position, head](Connection& db) {
         return sqlite::list_prompt_items(db, conversation, branch, position, head);
     };
@@ -51,7 +55,9 @@ Task<Result<std::vector<RunChunk>>> SqliteStore::list_run_chunks(RunNo run, std:
 }
 
 Task<Result<std::vector<std::pair<Run, std::vector<RunChunk>>>>> SqliteStore::list_unfinished_runs(std::size_t limit) {
-    auto work = [newest = newest_run_at_open_, limit](Connection& db) { return sqlite::list_unfinished_runs(db, newest, limit); };
+    auto work = [newest = newest_run_at_open_, limit](Connection& db) {
+        return sqlite::list_unfinished_runs(db, newest, limit);
+    };
     return read(std::move(work));
 }
 

@@ -1,11 +1,9 @@
 // Statement: the use of one prepared statement, from binding to the last row.
 //
-// The statement itself belongs to its Connection, which prepares it once and keeps it; a Statement borrows it for a scope and
-// gives it back reset and with its bindings cleared. Parameters are bound in order, columns are read by type: ids as 16-byte
-// blobs, enumerations as their numbers, optional as NULL.
+// The statement itself belongs to its Connection, which prepares it once and keeps it; a Statement borrows it for a
+// scope and gives it back reset and with its bindings cleared. Parameters are bound in order, columns are read by type:
+// ids as 16-byte blobs, enumerations as their numbers, optional as NULL.
 #pragma once
-
-#include <sqlite3.h>
 
 #include <array>
 #include <cstdint>
@@ -13,6 +11,8 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+
+#include <sqlite3.h>
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
@@ -26,6 +26,7 @@ using base::Status;
 class Sql {
 public:
     consteval Sql(const char* text) : text_(text) {}  // NOLINT(google-explicit-constructor): literals pass as they are
+
     const char* text() const { return text_; }
 
 private:
@@ -55,6 +56,7 @@ public:
         int index = 0;
         (bind(++index, args), ...);
     }
+
     Statement(const Statement&) = delete;
     Statement& operator=(const Statement&) = delete;
     ~Statement();
@@ -68,7 +70,9 @@ public:
     T get(int column) const;
 
     bool is_null(int column) const { return sqlite3_column_type(handle(), column) == SQLITE_NULL; }
+
     std::int64_t integer(int column) const { return sqlite3_column_int64(handle(), column); }
+
     // Text or blob; valid until the next step.
     std::string_view bytes(int column) const;
 
@@ -76,7 +80,9 @@ private:
     template <class T>
     void bind(int index, const T& value);
     void take();
+
     sqlite3_stmt* handle() const { return prepared_->handle; }
+
     void bind_integer(int index, std::int64_t value);
     void bind_text(int index, std::string_view value);
     void bind_blob(int index, std::string_view value, sqlite3_destructor_type lifetime);

@@ -31,7 +31,9 @@ Result<User> one_user(Statement& found) {
 
 Result<User> create_user(Connection& db, const User& user, IfFirst if_first) {
     {
-        auto repeated = db.use("SELECT user_no, id, email, name, role, password_hash, created_at FROM users WHERE id = ?1", user.id);
+        auto repeated = db.use(
+            "SELECT user_no, id, email, name, role, password_hash, created_at FROM users WHERE id = ?1", user.id
+        );
         TRY(const bool row, repeated.step());
         if (row) {
             return read_user(repeated);
@@ -44,9 +46,16 @@ Result<User> create_user(Connection& db, const User& user, IfFirst if_first) {
             return base::fail(base::Errc::conflict, "The first account exists already.", "setup_already_done");
         }
     }
-    TRY_VOID(db.run("INSERT INTO users (id, email, name, role, password_hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
-                    "ON CONFLICT (email) DO NOTHING",
-                    user.id, user.email, user.name, user.role, user.password_hash, user.created_at));
+    TRY_VOID(db.run(
+        "INSERT INTO users (id, email, name, role, password_hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+        "ON CONFLICT (email) DO NOTHING",
+        user.id,
+        user.email,
+        user.name,
+        user.role,
+        user.password_hash,
+        user.created_at
+    ));
     if (db.changed_rows() == 0) {
         return base::fail(base::Errc::conflict, "An account with this address exists already.", "email_taken", "email");
     }
@@ -56,18 +65,22 @@ Result<User> create_user(Connection& db, const User& user, IfFirst if_first) {
 }
 
 Result<User> find_user_by_email(Connection& db, const std::string& email) {
-    auto found = db.use("SELECT user_no, id, email, name, role, password_hash, created_at FROM users WHERE email = ?1", email);
+    auto found =
+        db.use("SELECT user_no, id, email, name, role, password_hash, created_at FROM users WHERE email = ?1", email);
     return one_user(found);
 }
 
 Result<User> find_user(Connection& db, UserNo no) {
-    auto found = db.use("SELECT user_no, id, email, name, role, password_hash, created_at FROM users WHERE user_no = ?1", no);
+    auto found =
+        db.use("SELECT user_no, id, email, name, role, password_hash, created_at FROM users WHERE user_no = ?1", no);
     return one_user(found);
 }
 
 Result<std::vector<User>> list_users(Connection& db) {
-    auto found = db.use("SELECT user_no, id, email, name, role, password_hash, created_at FROM users ORDER BY user_no LIMIT ?1",
-                        kUsersMax);
+    auto found = db.use(
+        "SELECT user_no, id, email, name, role, password_hash, created_at FROM users ORDER BY user_no LIMIT ?1",
+        kUsersMax
+    );
     std::vector<User> users;
     for (;;) {
         TRY(const bool row, found.step());
@@ -84,7 +97,12 @@ Result<std::int64_t> count_users(Connection& db) {
     return row ? found.integer(0) : 0;
 }
 
-Status set_password(Connection& db, UserNo user, const std::string& password_hash, const std::optional<SessionId>& keep) {
+Status set_password(
+    Connection& db,
+    UserNo user,
+    const std::string& password_hash,
+    const std::optional<SessionId>& keep
+) {
     TRY_VOID(db.run("UPDATE users SET password_hash = ?2 WHERE user_no = ?1", user, password_hash));
     if (db.changed_rows() == 0) {
         return base::not_found("There is no such user.");

@@ -7,7 +7,8 @@ namespace confab::store::sqlite {
 
 namespace {
 
-// One step: at most this many rows of each kind, and about this many bytes of bodies, which are overwritten. Some 10 ms.
+// One step: at most this many rows of each kind, and about this many bytes of bodies, which are overwritten. Some 10
+// ms.
 constexpr std::size_t kStepRows = 2'000;
 constexpr std::int64_t kStepBytes = 4 * 1024 * 1024;
 
@@ -18,7 +19,9 @@ Result<bool> wipe_items(Connection& db, ConversationNo conversation) {
     BranchNo branch{};
     Position position = 0;
     {
-        auto items = db.use("SELECT br, pos, mid, bytes FROM items WHERE conv = ?1 ORDER BY br, pos LIMIT ?2", conversation, kStepRows);
+        auto items = db.use(
+            "SELECT br, pos, mid, bytes FROM items WHERE conv = ?1 ORDER BY br, pos LIMIT ?2", conversation, kStepRows
+        );
         while (bytes < kStepBytes) {
             TRY(const bool row, items.step());
             if (!row) {
@@ -41,8 +44,11 @@ Result<bool> wipe_items(Connection& db, ConversationNo conversation) {
 // A run in progress keeps its row until it is finished, which wipes again.
 Result<bool> wipe_runs(Connection& db, ConversationNo conversation) {
     std::size_t rows = 0;
-    auto runs = db.use("SELECT run, first_chunk, coalesce(last_chunk, 0) FROM runs WHERE conv = ?1 AND status >= 2 LIMIT ?2",
-                       conversation, kStepRows);
+    auto runs = db.use(
+        "SELECT run, first_chunk, coalesce(last_chunk, 0) FROM runs WHERE conv = ?1 AND status >= 2 LIMIT ?2",
+        conversation,
+        kStepRows
+    );
     std::vector<RunNo> wiped;
     for (;;) {
         TRY(const bool row, runs.step());
@@ -52,8 +58,12 @@ Result<bool> wipe_runs(Connection& db, ConversationNo conversation) {
         ++rows;
         wiped.push_back(runs.get<RunNo>(0));
         if (!runs.is_null(1)) {
-            TRY_VOID(db.run("DELETE FROM run_chunks WHERE id BETWEEN ?1 AND ?2 AND run = ?3", runs.integer(1), runs.integer(2),
-                            wiped.back()));
+            TRY_VOID(db.run(
+                "DELETE FROM run_chunks WHERE id BETWEEN ?1 AND ?2 AND run = ?3",
+                runs.integer(1),
+                runs.integer(2),
+                wiped.back()
+            ));
         }
     }
     for (const RunNo run : wiped) {
@@ -63,8 +73,11 @@ Result<bool> wipe_runs(Connection& db, ConversationNo conversation) {
 }
 
 Result<bool> wipe_branches(Connection& db, ConversationNo conversation) {
-    TRY_VOID(db.run("DELETE FROM branches WHERE conv = ?1 AND br IN (SELECT br FROM branches WHERE conv = ?1 LIMIT ?2)", conversation,
-                    kStepRows));
+    TRY_VOID(db.run(
+        "DELETE FROM branches WHERE conv = ?1 AND br IN (SELECT br FROM branches WHERE conv = ?1 LIMIT ?2)",
+        conversation,
+        kStepRows
+    ));
     return db.changed_rows() == static_cast<std::int64_t>(kStepRows);
 }
 
@@ -84,16 +97,21 @@ Result<bool> wipe_some(Connection& db, ConversationNo conversation) {
     }
     TRY_VOID(db.run("UPDATE conversations SET wiping = 0 WHERE conv = ?1", conversation));
     // A visible one stays behind as an empty row: its id remains taken, and good as a cursor.
-    TRY_VOID(db.run("DELETE FROM conversations WHERE conv = ?1 AND hidden = 1 "
-                    "AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.conv = conversations.conv)",
-                    conversation));
+    TRY_VOID(db.run(
+        "DELETE FROM conversations WHERE conv = ?1 AND hidden = 1 "
+        "AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.conv = conversations.conv)",
+        conversation
+    ));
     return false;
 }
 
 Result<std::optional<ResponseId>> find_active_run(Connection& db, const ConversationHandle& conversation) {
-    auto found = db.use("SELECT id FROM runs WHERE conv = ?1 AND br = ?2 AND status < 2 "
-                        "UNION ALL SELECT id FROM runs WHERE conv = ?1 AND status < 2 LIMIT 1",
-                        conversation.no, conversation.active_branch);
+    auto found = db.use(
+        "SELECT id FROM runs WHERE conv = ?1 AND br = ?2 AND status < 2 "
+        "UNION ALL SELECT id FROM runs WHERE conv = ?1 AND status < 2 LIMIT 1",
+        conversation.no,
+        conversation.active_branch
+    );
     TRY(const bool row, found.step());
     return row ? std::optional(found.get<ResponseId>(0)) : std::nullopt;
 }
@@ -108,9 +126,13 @@ Result<std::optional<ResponseId>> delete_conversation(Connection& db, UserNo use
 }
 
 Status wipe_conversation(Connection& db, ConversationNo conversation) {
-    TRY_VOID(db.run("UPDATE conversations SET deleted_at = ?2, wiping = 1, title = '', model = '', instructions = '', metadata = '{}' "
-                    "WHERE conv = ?1",
-                    conversation, base::unix_now()));
+    TRY_VOID(db.run(
+        "UPDATE conversations SET deleted_at = ?2, wiping = 1, title = '', model = '', instructions = '', metadata = "
+        "'{}' "
+        "WHERE conv = ?1",
+        conversation,
+        base::unix_now()
+    ));
     TRY_VOID(wipe_some(db, conversation));
     return {};
 }

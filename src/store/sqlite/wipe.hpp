@@ -1,6 +1,6 @@
-// Deleting conversations. The conversation is gone for its owner at once; its texts are wiped in the same transaction when they
-// are few, and otherwise in bounded steps between other people's writes. conversations.wiping remembers what is left, also
-// through a crash.
+// Deleting conversations. The conversation is gone for its owner at once; its texts are wiped in the same transaction
+// when they are few, and otherwise in bounded steps between other people's writes. conversations.wiping remembers what
+// is left, also through a crash.
 #pragma once
 
 #include <optional>

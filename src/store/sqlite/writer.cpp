@@ -16,9 +16,10 @@ constexpr std::size_t kGroupMax = 200;    // operations in one commit
 // How long the thread sleeps before it looks whether an idle moment can be used to shrink the log.
 constexpr std::chrono::milliseconds kIdle{1'000};
 
-constexpr std::int64_t kPassiveBytes = 16 * 1024 * 1024;       // of commits in the log: move them, without waiting for readers
-constexpr std::int64_t kPassiveRetryBytes = 4 * 1024 * 1024;   // more, when a reader held some of them
-constexpr std::int64_t kTruncateBytes = 64 * 1024 * 1024;      // of the log's file: cut it when nothing else is to be done
+constexpr std::int64_t kPassiveBytes =
+    16 * 1024 * 1024;  // of commits in the log: move them, without waiting for readers
+constexpr std::int64_t kPassiveRetryBytes = 4 * 1024 * 1024;  // more, when a reader held some of them
+constexpr std::int64_t kTruncateBytes = 64 * 1024 * 1024;  // of the log's file: cut it when nothing else is to be done
 
 bool is_io_error(int code) {
     return (code & 0xFF) == SQLITE_IOERR;
@@ -29,17 +30,31 @@ bool is_sync_error(int code) {
 }
 
 [[noreturn]] void end_process(const char* step, int code) {
-    spdlog::critical("storage lost step={} sqlite_code={} reason=\"the last commit may or may not be on disk; a restart reads it again\"",
-                     step, code);
+    spdlog::critical(
+        "storage lost step={} sqlite_code={} reason=\"the last commit may or may not be on disk; a restart reads it "
+        "again\"",
+        step,
+        code
+    );
     spdlog::default_logger()->flush();
     std::abort();
 }
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> connection, std::string path, meter::StoreCounters& counters, Housekeeping housekeeping)
-    : db_(std::move(connection)), log_path_(std::move(path) + "-wal"), counters_(counters), housekeeping_(std::move(housekeeping)),
-      queue_(kQueueMax), passive_due_bytes_(kPassiveBytes), thread_([this] { loop(); }) {}
+Writer::Writer(
+    std::unique_ptr<Connection> connection,
+    std::string path,
+    meter::StoreCounters& counters,
+    Housekeeping housekeeping
+)
+    : db_(std::move(connection)),
+      log_path_(std::move(path) + "-wal"),
+      counters_(counters),
+      housekeeping_(std::move(housekeeping)),
+      queue_(kQueueMax),
+      passive_due_bytes_(kPassiveBytes),
+      thread_([this] { loop(); }) {}
 
 void Writer::stop() {
     queue_.close();
@@ -52,7 +67,9 @@ void Writer::push(std::unique_ptr<Operation> operation) {
     counters_.writer_queue_depth.add(1);
     if (!queue_.push(std::move(operation))) {
         counters_.writer_queue_depth.add(-1);
-        operation->answer(base::fail(base::Errc::unavailable, "The server is overloaded. Try again shortly.", "overloaded"));
+        operation->answer(
+            base::fail(base::Errc::unavailable, "The server is overloaded. Try again shortly.", "overloaded")
+        );
     }
 }
 
@@ -101,8 +118,8 @@ Status Writer::apply_all(Group& group) {
     return commit_transaction();
 }
 
-// Fails only when the whole group is lost: SQLite undoes the transaction itself on some errors, and on a full disk the neighbours
-// could not be committed either.
+// Fails only when the whole group is lost: SQLite undoes the transaction itself on some errors, and on a full disk the
+// neighbours could not be committed either.
 Status Writer::apply_in_savepoint(Operation& operation) {
     TRY_VOID(db_->run("SAVEPOINT operation"));
     Status applied = operation.apply(*db_);

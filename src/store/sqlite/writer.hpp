@@ -1,12 +1,12 @@
 // Writer: the one thread that writes, with the one connection that writes and checkpoints.
 //
-// Operations come through a bounded queue. The thread takes what is there (group commit without waiting: while one group is
-// being synced the next one gathers), runs each operation in a savepoint of its own, so that a failing one is undone alone,
-// commits, and only then answers the callers. Between groups it takes one bounded step of housekeeping, when there is some, and
-// moves the write-ahead log into the database when it has grown.
+// Operations come through a bounded queue. The thread takes what is there (group commit without waiting: while one
+// group is being synced the next one gathers), runs each operation in a savepoint of its own, so that a failing one is
+// undone alone, commits, and only then answers the callers. Between groups it takes one bounded step of housekeeping,
+// when there is some, and moves the write-ahead log into the database when it has grown.
 //
-// An I/O error while committing ends the process: the commit may or may not have reached the disk, and only a restart, which
-// reads the disk again, can tell.
+// An I/O error while committing ends the process: the commit may or may not have reached the disk, and only a restart,
+// which reads the disk again, can tell.
 #pragma once
 
 #include <functional>
@@ -30,13 +30,20 @@ public:
     using Housekeeping = std::function<Result<bool>(Connection&)>;
 
     // `path` names the database file, to see how large its log has grown.
-    Writer(std::unique_ptr<Connection> connection, std::string path, meter::StoreCounters& counters, Housekeeping housekeeping);
+    Writer(
+        std::unique_ptr<Connection> connection,
+        std::string path,
+        meter::StoreCounters& counters,
+        Housekeeping housekeeping
+    );
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
+
     ~Writer() { stop(); }
 
-    // `work(Connection&)` returns a Result; a failed one leaves no trace in the database. Resumes the caller after the commit.
-    // Errors of the queue and of the group: `unavailable`, `storage_full`, `internal`. Cancelling the caller stops nothing.
+    // `work(Connection&)` returns a Result; a failed one leaves no trace in the database. Resumes the caller after the
+    // commit. Errors of the queue and of the group: `unavailable`, `storage_full`, `internal`. Cancelling the caller
+    // stops nothing.
     template <class Work>
     auto run(Work work) -> net::Task<std::invoke_result_t<Work&, Connection&>> {
         using R = std::invoke_result_t<Work&, Connection&>;
@@ -67,7 +74,9 @@ private:
             try {
                 result_.emplace(work_(db));
             } catch (const std::bad_alloc&) {
-                result_.emplace(base::fail(base::Errc::unavailable, "The server is out of memory. Try again shortly.", "overloaded"));
+                result_.emplace(
+                    base::fail(base::Errc::unavailable, "The server is out of memory. Try again shortly.", "overloaded")
+                );
             }
             return *result_ ? Status() : std::unexpected(result_->error());
         }

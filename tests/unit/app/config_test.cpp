@@ -1,11 +1,11 @@
 #include "app/config.hpp"
 
-#include <gmock/gmock.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include <gmock/gmock.h>
+#include <unistd.h>
 
 namespace confab::app {
 namespace {
@@ -15,12 +15,21 @@ protected:
     void SetUp() override {
         folder_ = std::filesystem::temp_directory_path() / ("confab-config-" + std::to_string(::getpid()));
         std::filesystem::create_directories(folder_);
-        for (const char* name : {"CONFAB_LISTEN", "CONFAB_DATA_DIR", "CONFAB_CONFIG", "CONFAB_ALLOWED_HOSTS", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE_URL", "OLLAMA_BASE_URL"}) {
+        for (const char* name :
+             {"CONFAB_LISTEN",
+              "CONFAB_DATA_DIR",
+              "CONFAB_CONFIG",
+              "CONFAB_ALLOWED_HOSTS",
+              "OPENAI_API_KEY",
+              "OPENAI_BASE_URL",
+              "OPENAI_API_BASE_URL",
+              "OLLAMA_BASE_URL"}) {
             ::unsetenv(name);
         }
         ::setenv("XDG_DATA_HOME", "/data-home", 1);
         ::setenv("XDG_CONFIG_HOME", folder_.c_str(), 1);
     }
+
     void TearDown() override { std::filesystem::remove_all(folder_); }
 
     std::string write(const std::string& text) {
@@ -59,7 +68,8 @@ TEST_F(ConfigTest, AFlagBeatsTheEnvironmentBeatsTheFile) {
 
 TEST_F(ConfigTest, ListsUpstreamsOfTheEnvironmentFirst) {
     flags_.config_path = write(
-        "[[upstream]]\nname = \"big\"\nbase_url = \"http://10.0.0.1:8000/v1/\"\nmodels = [\"llama-*\"]\ncontext_tokens = 8192\n"
+        "[[upstream]]\nname = \"big\"\nbase_url = \"http://10.0.0.1:8000/v1/\"\nmodels = [\"llama-*\"]\ncontext_tokens "
+        "= 8192\n"
     );
     ::setenv("OPENAI_BASE_URL", "https://example.com/v1", 1);
     ::setenv("OPENAI_API_KEY", "canary-key", 1);
@@ -101,7 +111,8 @@ TEST_F(ConfigTest, ParsesAddresses) {
     EXPECT_TRUE(parse_listen("[::1]:80")->loopback);
     EXPECT_TRUE(parse_listen("localhost:80")->loopback);
     EXPECT_FALSE(parse_listen("0.0.0.0:80")->loopback);
-    for (const char* text : {"", "8420", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "example.com:80", "127.0.0.1:80x"}) {
+    for (const char* text :
+         {"", "8420", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "example.com:80", "127.0.0.1:80x"}) {
         EXPECT_FALSE(parse_listen(text)) << text;
     }
 }

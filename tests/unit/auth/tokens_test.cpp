@@ -1,11 +1,11 @@
 #include "auth/tokens.hpp"
 
-#include <gmock/gmock.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <set>
+
+#include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "auth/accounts.hpp"
 #include "auth/passwords.hpp"
@@ -92,7 +92,10 @@ TEST_F(TokensTest, SealedSecretsOpenWithTheirKeyFileOnly) {
     EXPECT_FALSE(sealer->open("nonsense"));
     const auto other = Sealer::open_key_file(folder / "other.key");
     EXPECT_FALSE(other->open(sealed));
-    EXPECT_EQ(std::filesystem::status(path).permissions() & std::filesystem::perms::all, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    EXPECT_EQ(
+        std::filesystem::status(path).permissions() & std::filesystem::perms::all,
+        std::filesystem::perms::owner_read | std::filesystem::perms::owner_write
+    );
     std::ofstream(folder / "short.key") << "x";
     EXPECT_FALSE(Sealer::open_key_file(folder / "short.key"));
     std::filesystem::remove_all(folder);

@@ -1,10 +1,10 @@
 #include "base/error.hpp"
 
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include <boost/asio/awaitable.hpp>
-
-#include <string>
 
 namespace confab::base {
 namespace {
@@ -15,6 +15,7 @@ TEST(Error, every_code_has_its_status_and_type) {
         unsigned status;
         std::string_view type;
     };
+
     for (const Row& row : {
              Row{Errc::invalid_request, 400, "invalid_request_error"},
              Row{Errc::unauthenticated, 401, "authentication_error"},

@@ -1,10 +1,10 @@
 #include "base/ids.hpp"
 
-#include <gtest/gtest.h>
-
 #include <set>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/clock.hpp"
 
@@ -65,8 +65,16 @@ TEST(Ids, of_another_kind_or_shape_are_refused) {
     const std::string text = ConversationId::make().str();
     EXPECT_FALSE(ResponseId::parse(text));
     for (const std::string& wrong : {
-             std::string(), std::string("conv_"), text.substr(0, 36), text + "0", text.substr(5), "conv_" + std::string(32, 'g'),
-             "conv_" + std::string(32, 'A'), "CONV_" + text.substr(5), " " + text, "conv_" + std::string(31, '0') + '\0',
+             std::string(),
+             std::string("conv_"),
+             text.substr(0, 36),
+             text + "0",
+             text.substr(5),
+             "conv_" + std::string(32, 'g'),
+             "conv_" + std::string(32, 'A'),
+             "CONV_" + text.substr(5),
+             " " + text,
+             "conv_" + std::string(31, '0') + '\0',
          }) {
         EXPECT_FALSE(ConversationId::parse(wrong)) << wrong;
     }

@@ -1,9 +1,9 @@
 #include "base/json.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <limits>
+
+#include <gtest/gtest.h>
 
 #include "base/text.hpp"
 
@@ -20,7 +20,22 @@ TEST(ParseJson, takes_one_complete_value) {
     EXPECT_TRUE(parse_json(R"({"a":[1,2.5,"x",null,true]})"));
     EXPECT_TRUE(parse_json(" \t\r\n 1 \t\r\n "));
     EXPECT_EQ(parse_json("12")->as_int64(), 12);
-    for (const std::string_view wrong : {"", " ", "{", "[1,]", "{} {}", "1 2", "{\"a\":1}x", "nul", "'a'", "// c\n1", "[1,]", "\"\t\"", "\xEF\xBB\xBF{}", "NaN", "01"}) {
+    for (const std::string_view wrong :
+         {"",
+          " ",
+          "{",
+          "[1,]",
+          "{} {}",
+          "1 2",
+          "{\"a\":1}x",
+          "nul",
+          "'a'",
+          "// c\n1",
+          "[1,]",
+          "\"\t\"",
+          "\xEF\xBB\xBF{}",
+          "NaN",
+          "01"}) {
         const auto parsed = parse_json(wrong);
         ASSERT_FALSE(parsed) << wrong;
         EXPECT_EQ(parsed.error().errc, Errc::invalid_request);
@@ -57,7 +72,15 @@ TEST(ParseJson, turns_numbers_beyond_a_double_into_infinity) {
 
 TEST(ParseJson, refuses_text_that_is_not_unicode) {
     for (const std::string_view wrong : {
-             R"("\ud83d")", R"("\ude00")", R"("\ud83d\u0041")", "\"\xFF\"", "\"\xC0\xAF\"", "\"\xED\xA0\xBD\"", "\"\xF0\x9F\"", R"("\u12")", R"("\x")",
+             R"("\ud83d")",
+             R"("\ude00")",
+             R"("\ud83d\u0041")",
+             "\"\xFF\"",
+             "\"\xC0\xAF\"",
+             "\"\xED\xA0\xBD\"",
+             "\"\xF0\x9F\"",
+             R"("\u12")",
+             R"("\x")",
          }) {
         EXPECT_FALSE(parse_json(wrong)) << wrong;
     }
@@ -75,10 +98,13 @@ TEST(ParseJson, the_error_never_repeats_the_input) {
 TEST(ParseJson, puts_the_value_into_the_storage_it_is_given) {
     unsigned char buffer[64 * 1024];
     json::static_resource memory(buffer);  // throws when full, so the value is here or nowhere
-    const auto value = parse_json(R"({"long enough not to be held inside the value":["another long text, beyond any small buffer"]})", &memory);
+    const auto value = parse_json(
+        R"({"long enough not to be held inside the value":["another long text, beyond any small buffer"]})", &memory
+    );
     ASSERT_TRUE(value);
     EXPECT_EQ(value->storage().get(), &memory);
-    const auto* inside = reinterpret_cast<const unsigned char*>(&value->as_object().at("long enough not to be held inside the value"));
+    const auto* inside =
+        reinterpret_cast<const unsigned char*>(&value->as_object().at("long enough not to be held inside the value"));
     EXPECT_TRUE(inside >= buffer && inside < buffer + sizeof buffer);
 }
 
@@ -101,7 +127,11 @@ TEST(AppendEscaped, escapes_what_json_and_terminals_mind) {
 
 TEST(AppendEscaped, makes_valid_utf8_of_anything) {
     constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-    EXPECT_EQ(escaped("a\xFF" "b"), "a" + std::string(kReplacement) + "b");
+    EXPECT_EQ(
+        escaped("a\xFF"
+                "b"),
+        "a" + std::string(kReplacement) + "b"
+    );
     EXPECT_EQ(escaped("\xE6\xBC"), std::string(kReplacement) + std::string(kReplacement));
     for (unsigned first = 0; first < 256; ++first) {
         for (unsigned second = 0; second < 256; ++second) {

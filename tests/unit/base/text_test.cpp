@@ -16,8 +16,22 @@ TEST(Utf8, measures_well_formed_sequences) {
 
 TEST(Utf8, refuses_what_rfc_3629_forbids) {
     for (const std::string_view wrong : {
-             "", "\x80", "\xC0\xAF", "\xC1\x80", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
-             "\xF5\x80\x80\x80", "\xFF", "\xC3", "\xE6\xBC", "\xF0\x9F\x98", "\xC3(", "\xE6(\xBC",
+             "",
+             "\x80",
+             "\xC0\xAF",
+             "\xC1\x80",
+             "\xE0\x9F\xBF",
+             "\xED\xA0\x80",
+             "\xED\xBF\xBF",
+             "\xF0\x8F\xBF\xBF",
+             "\xF4\x90\x80\x80",
+             "\xF5\x80\x80\x80",
+             "\xFF",
+             "\xC3",
+             "\xE6\xBC",
+             "\xF0\x9F\x98",
+             "\xC3(",
+             "\xE6(\xBC",
          }) {
         EXPECT_EQ(utf8_sequence_length(wrong), 0U);
     }

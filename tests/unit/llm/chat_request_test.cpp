@@ -49,7 +49,9 @@ TEST(ChatRequest, an_extra_member_does_not_double_one_that_is_there) {
     ChatRequest request;
     request.model = "m";
     request.temperature = 1;
-    request.extra_members = {{"model", "\"x\""}, {"stream", "false"}, {"temperature", "0"}, {"top_p", "0.5"}, {"messages", "[]"}};
+    request.extra_members = {
+        {"model", "\"x\""}, {"stream", "false"}, {"temperature", "0"}, {"top_p", "0.5"}, {"messages", "[]"}
+    };
     EXPECT_EQ(
         render(request, {}),
         R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"temperature":1,"top_p":0.5,"messages":[]})"
@@ -73,7 +75,9 @@ TEST(ChatRequest, goes_through_a_buffer_that_is_emptied_between_messages) {
     writer.end();
     drain();
     EXPECT_NE(
-        all.find(R"("messages":[{"role":"system","content":"S"},{"role":"tool","tool_call_id":"c","content":"r"},{"role":"user","content":[{"type":"text","text":"t"}]}]})"),
+        all.find(
+            R"("messages":[{"role":"system","content":"S"},{"role":"tool","tool_call_id":"c","content":"r"},{"role":"user","content":[{"type":"text","text":"t"}]}]})"
+        ),
         std::string::npos
     ) << all;
 }
@@ -87,14 +91,17 @@ TEST(ChatContent, turns_one_text_into_a_string) {
 
 TEST(ChatContent, translates_parts) {
     EXPECT_EQ(
-        *chat_content(R"([{"type":"input_text","text":"what?"},{"type":"input_image","image_url":"data:image/png;base64,AA==","detail":"low","file_id":null}])"),
+        *chat_content(
+            R"([{"type":"input_text","text":"what?"},{"type":"input_image","image_url":"data:image/png;base64,AA==","detail":"low","file_id":null}])"
+        ),
         R"([{"type":"text","text":"what?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AA==","detail":"low"}}])"
     );
     EXPECT_EQ(
         *chat_content(R"([{"type":"input_file","filename":"a.pdf","file_data":"data:x"}])"),
         R"([{"type":"file","file":{"filename":"a.pdf","file_data":"data:x"}}])"
     );
-    const std::string chat = R"([{"type":"image_url","image_url":{"url":"u"}},{"type":"input_audio","input_audio":{"data":"d","format":"wav"}}])";
+    const std::string chat =
+        R"([{"type":"image_url","image_url":{"url":"u"}},{"type":"input_audio","input_audio":{"data":"d","format":"wav"}}])";
     EXPECT_EQ(*chat_content(chat), chat);
 }
 

@@ -1,9 +1,9 @@
 #include "llm/completion_stream.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <new>
+
+#include <gtest/gtest.h>
 
 #include "recorder.hpp"
 
@@ -86,7 +86,9 @@ TEST(CompletionStream, keeps_what_fits_into_the_cap_and_then_fails) {
 TEST(CompletionStream, counts_tool_arguments_into_the_cap) {
     Recorder recorder;
     CompletionStream stream(recorder, 10);
-    stream.feed(event(R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{\"abcdefghijkl"}}]}}]})"));
+    stream.feed(event(
+        R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{\"abcdefghijkl"}}]}}]})"
+    ));
     EXPECT_EQ(fault_of(stream.finish()).kind, Fault::Kind::too_large);
     EXPECT_EQ(recorder.rendered("\"c\""), "tool 0 id=c name=f \"{\\\"abcdefgh\"\n");
 }
@@ -95,7 +97,10 @@ TEST(CompletionStream, refuses_too_many_tool_calls) {
     Recorder recorder;
     CompletionStream stream(recorder);
     for (int i = 0; i < 200; ++i) {
-        stream.feed(event(R"({"choices":[{"delta":{"tool_calls":[{"index":)" + std::to_string(i) + R"(,"function":{"name":"f","arguments":"{}"}}]}}]})"));
+        stream.feed(event(
+            R"({"choices":[{"delta":{"tool_calls":[{"index":)" + std::to_string(i) +
+            R"(,"function":{"name":"f","arguments":"{}"}}]}}]})"
+        ));
     }
     EXPECT_EQ(recorder.calls(), kToolCallsMax);
     EXPECT_EQ(fault_of(stream.finish()).code, "too_many_tool_calls");
@@ -118,11 +123,13 @@ TEST(CompletionStream, refuses_an_event_or_a_document_that_is_too_large) {
 
 TEST(CompletionStream, knows_the_shape_of_the_body_by_its_first_byte) {
     const std::string document = R"({"choices":[{"message":{"content":"whole"},"finish_reason":"stop"}]})";
+
     struct Case {
         std::string_view content_type;
         std::string body;
         std::string_view text;
     };
+
     for (const Case& expected : {
              Case{"text/event-stream", "\n " + document, "whole"},
              Case{"", "\xEF\xBB\xBF" + document, "whole"},
@@ -172,16 +179,26 @@ TEST(CompletionStream, maps_finish_reasons) {
         std::string_view raw;
         FinishReason reason;
     };
+
     for (const Case& expected : {
-             Case{"stop", FinishReason::stop}, Case{"eos", FinishReason::stop}, Case{"stop_sequence", FinishReason::stop},
-             Case{"STOP", FinishReason::stop}, Case{"max_tokens", FinishReason::length}, Case{"model_length", FinishReason::length},
-             Case{"function_call", FinishReason::tool_calls}, Case{"tool_use", FinishReason::tool_calls},
-             Case{"content_filter", FinishReason::content_filter}, Case{"SAFETY", FinishReason::content_filter},
+             Case{"stop", FinishReason::stop},
+             Case{"eos", FinishReason::stop},
+             Case{"stop_sequence", FinishReason::stop},
+             Case{"STOP", FinishReason::stop},
+             Case{"max_tokens", FinishReason::length},
+             Case{"model_length", FinishReason::length},
+             Case{"function_call", FinishReason::tool_calls},
+             Case{"tool_use", FinishReason::tool_calls},
+             Case{"content_filter", FinishReason::content_filter},
+             Case{"SAFETY", FinishReason::content_filter},
              Case{"something new", FinishReason::stop},
          }) {
         Recorder recorder;
         CompletionStream stream(recorder);
-        stream.feed(text_event("a") + event(R"({"choices":[{"delta":{},"finish_reason":")" + std::string(expected.raw) + R"("}]})"));
+        stream.feed(
+            text_event("a") +
+            event(R"({"choices":[{"delta":{},"finish_reason":")" + std::string(expected.raw) + R"("}]})")
+        );
         const Outcome outcome = stream.finish();
         ASSERT_EQ(outcome.fault(), nullptr);
         EXPECT_EQ(std::get<FinishReason>(outcome.end), expected.reason) << expected.raw;
@@ -191,11 +208,28 @@ TEST(CompletionStream, maps_finish_reasons) {
 
 TEST(CompletionStream, survives_nonsense_in_every_field) {
     for (const std::string_view json : {
-             "1", "null", "\"text\"", "[]", "[1]", "{}", R"({"choices":1})", R"({"choices":[1,null,[]]})",
-             R"({"choices":[{"delta":7}]})", R"({"choices":[{"delta":{"content":7}}]})", R"({"choices":[{"delta":{"content":[7,null,{}]}}]})",
-             R"({"choices":[{"delta":{"tool_calls":7}}]})", R"({"choices":[{"delta":{"tool_calls":[7,null]}}]})",
-             R"({"choices":[{"delta":{"reasoning_details":[7,{"text":8}]}}]})", R"({"choices":[{"finish_reason":7}]})",
-             R"({"usage":7})", R"({"usage":{}})", R"({"x_groq":7})", R"({"error":null})", R"({"error":false})", R"({"error":""})", R"({"error":{}})",
+             "1",
+             "null",
+             "\"text\"",
+             "[]",
+             "[1]",
+             "{}",
+             R"({"choices":1})",
+             R"({"choices":[1,null,[]]})",
+             R"({"choices":[{"delta":7}]})",
+             R"({"choices":[{"delta":{"content":7}}]})",
+             R"({"choices":[{"delta":{"content":[7,null,{}]}}]})",
+             R"({"choices":[{"delta":{"tool_calls":7}}]})",
+             R"({"choices":[{"delta":{"tool_calls":[7,null]}}]})",
+             R"({"choices":[{"delta":{"reasoning_details":[7,{"text":8}]}}]})",
+             R"({"choices":[{"finish_reason":7}]})",
+             R"({"usage":7})",
+             R"({"usage":{}})",
+             R"({"x_groq":7})",
+             R"({"error":null})",
+             R"({"error":false})",
+             R"({"error":""})",
+             R"({"error":{}})",
          }) {
         Recorder recorder;
         CompletionStream stream(recorder);
@@ -210,7 +244,9 @@ TEST(CompletionStream, survives_nonsense_in_every_field) {
 TEST(CompletionStream, reads_token_counts_of_any_kind_of_number) {
     Recorder recorder;
     CompletionStream stream(recorder);
-    stream.feed(kStop + event(R"({"choices":[],"usage":{"prompt_tokens":3.0,"completion_tokens":1e999,"total_tokens":-5}})"));
+    stream.feed(
+        kStop + event(R"({"choices":[],"usage":{"prompt_tokens":3.0,"completion_tokens":1e999,"total_tokens":-5}})")
+    );
     EXPECT_EQ(stream.finish().usage, (Usage{3, 0, 0, 0, 3}));
 }
 
@@ -225,7 +261,9 @@ TEST(CompletionStream, does_not_repeat_a_text_that_came_as_deltas) {
 TEST(CompletionStream, keeps_the_text_and_the_usage_of_a_failed_answer) {
     Recorder recorder;
     CompletionStream stream(recorder);
-    stream.feed(text_event("half") + event(R"({"error":{"message":"out of memory","code":500},"usage":{"prompt_tokens":1}})"));
+    stream.feed(
+        text_event("half") + event(R"({"error":{"message":"out of memory","code":500},"usage":{"prompt_tokens":1}})")
+    );
     EXPECT_TRUE(stream.done());
     const Outcome outcome = stream.finish();
     EXPECT_EQ(recorder.text(), "half");
@@ -239,16 +277,23 @@ TEST(CompletionStream, allocates_nothing_per_token_in_a_steady_stream) {
     class Counter final : public CompletionSink {
     public:
         void on_text(std::string_view text) override { bytes += text.size(); }
+
         void on_reasoning(std::string_view text) override { bytes += text.size(); }
+
         void on_refusal(std::string_view) override {}
+
         void on_tool_call(const ToolCallDelta& delta) override { bytes += delta.arguments.size(); }
+
         std::size_t bytes = 0;
     } counter;
-    const std::string envelope = R"({"id":"chatcmpl-C9xQ1","object":"chat.completion.chunk","created":1757000000,"model":"gpt-4o-mini-2024-07-18",)"
-                                 R"("service_tier":"default","system_fingerprint":"fp_8bda4d3a2c","choices":[{"index":0,"delta":)";
+
+    const std::string envelope =
+        R"({"id":"chatcmpl-C9xQ1","object":"chat.completion.chunk","created":1757000000,"model":"gpt-4o-mini-2024-07-18",)"
+        R"("service_tier":"default","system_fingerprint":"fp_8bda4d3a2c","choices":[{"index":0,"delta":)";
     const std::string tail = R"(,"logprobs":null,"finish_reason":null}],"usage":null,"obfuscation":"x7Kq"})";
-    const std::string bytes = event(envelope + R"({"content":" tokén"})" + tail) + event(envelope + R"({"reasoning_content":" hm"})" + tail)
-                              + event(envelope + R"({"tool_calls":[{"index":0,"function":{"arguments":"xx"}}]})" + tail);
+    const std::string bytes = event(envelope + R"({"content":" tokén"})" + tail) +
+                              event(envelope + R"({"reasoning_content":" hm"})" + tail) +
+                              event(envelope + R"({"tool_calls":[{"index":0,"function":{"arguments":"xx"}}]})" + tail);
     CompletionStream stream(counter);
     for (const std::size_t cut : {bytes.size(), bytes.size() / 2}) {
         for (int round = 0; round < 3; ++round) {  // the buffers grow to their size

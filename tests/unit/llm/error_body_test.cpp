@@ -1,9 +1,9 @@
 #include "llm/error_body.hpp"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/text.hpp"
 
@@ -18,20 +18,42 @@ struct Case {
 
 TEST(ErrorBody, understands_every_shape) {
     const std::array cases{
-        Case{R"({"error":{"message":"No such model","type":"invalid_request_error","param":null,"code":"model_not_found"}})", "No such model", "model_not_found"},
+        Case{
+            R"({"error":{"message":"No such model","type":"invalid_request_error","param":null,"code":"model_not_found"}})",
+            "No such model",
+            "model_not_found"
+        },
         Case{R"({"error":{"code":400,"message":"too long","type":"exceed_context_size_error"}})", "too long", "400"},
-        Case{R"({"error":{"message":"plain","type":"invalid_request_error","code":null}})", "plain", "invalid_request_error"},
+        Case{
+            R"({"error":{"message":"plain","type":"invalid_request_error","code":null}})",
+            "plain",
+            "invalid_request_error"
+        },
         Case{R"({"error":"model \"x\" not found"})", "model \"x\" not found", ""},
         Case{R"({"detail":"Not Found"})", "Not Found", ""},
-        Case{R"({"detail":[{"loc":["body","model"],"msg":"field required"},{"msg":"bad"}]})", "field required; bad", ""},
+        Case{
+            R"({"detail":[{"loc":["body","model"],"msg":"field required"},{"msg":"bad"}]})", "field required; bad", ""
+        },
         Case{R"({"detail":{"message":"inner"}})", "inner", ""},
-        Case{R"({"object":"error","message":"old vLLM","type":"BadRequestError","param":null,"code":40303})", "old vLLM", "40303"},
+        Case{
+            R"({"object":"error","message":"old vLLM","type":"BadRequestError","param":null,"code":40303})",
+            "old vLLM",
+            "40303"
+        },
         Case{R"({"message":"gateway","code":"E1"})", "gateway", "E1"},
         Case{R"([{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED"}}])", "quota", "429"},
-        Case{R"({"error":{"message":"Provider returned error","code":429,"metadata":{"raw":"slow down"}}})", "Provider returned error: slow down", "429"},
+        Case{
+            R"({"error":{"message":"Provider returned error","code":429,"metadata":{"raw":"slow down"}}})",
+            "Provider returned error: slow down",
+            "429"
+        },
         Case{R"({"error":{}})", "{}", ""},
         Case{R"({"error":{"message":{"a":1}}})", R"({"a":1})", ""},
-        Case{"<html><head><title>502 Bad\n Gateway</title></head><body>x</body></html>", "The model server answered with a web page: 502 Bad Gateway", ""},
+        Case{
+            "<html><head><title>502 Bad\n Gateway</title></head><body>x</body></html>",
+            "The model server answered with a web page: 502 Bad Gateway",
+            ""
+        },
         Case{"<h1>It <b>works</b>!</h1>", "The model server answered with a web page: It works !", ""},
         Case{"upstream connect error\r\n", "upstream connect error", ""},
         Case{R"({"error": cut)", R"({"error": cut)", ""},
@@ -73,7 +95,13 @@ TEST(ErrorBody, is_short_one_line_and_valid) {
     EXPECT_LE(error.message.size(), kErrorMessageBytesMax);
     EXPECT_TRUE(base::is_utf8(error.message));
     EXPECT_EQ(error.message.find('\n'), std::string::npos);
-    EXPECT_LE(parse_error_body(500, R"({"error":{"message":"m","code":")" + body.substr(0, 3) + std::string(9000, 'c') + R"("}})").code.size(), kErrorMessageBytesMax);
+    EXPECT_LE(
+        parse_error_body(
+            500, R"({"error":{"message":"m","code":")" + body.substr(0, 3) + std::string(9000, 'c') + R"("}})"
+        )
+            .code.size(),
+        kErrorMessageBytesMax
+    );
 }
 
 TEST(ErrorBody, deep_nesting_is_plain_text) {
@@ -82,7 +110,9 @@ TEST(ErrorBody, deep_nesting_is_plain_text) {
 }
 
 TEST(ErrorBody, tells_a_refused_stream_option) {
-    EXPECT_TRUE(refuses_stream_options(400, parse_error_body(400, R"({"error":"Unrecognized request argument supplied: stream_options"})")));
+    EXPECT_TRUE(refuses_stream_options(
+        400, parse_error_body(400, R"({"error":"Unrecognized request argument supplied: stream_options"})")
+    ));
     EXPECT_FALSE(refuses_stream_options(500, {"stream_options", ""}));
     EXPECT_FALSE(refuses_stream_options(400, {"no", ""}));
 }

@@ -1,12 +1,13 @@
-// tests/golden/upstreams: what servers really send, beside what Confab makes of it. Each file is fed whole, byte by byte, and
-// cut in two at every offset; all must give the same. CONFAB_UPDATE_GOLDEN=1 rewrites the expectations: read the difference.
-#include <gtest/gtest.h>
-
+// tests/golden/upstreams: what servers really send, beside what Confab makes of it. Each file is fed whole, byte by
+// byte, and cut in two at every offset; all must give the same. CONFAB_UPDATE_GOLDEN=1 rewrites the expectations: read
+// the difference.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include <gtest/gtest.h>
 
 #include "recorder.hpp"
 

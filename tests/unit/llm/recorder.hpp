@@ -1,12 +1,12 @@
-// A sink that writes down what it is told, in a form that does not depend on how the texts were cut: consecutive pieces of the
-// same kind are merged. Used by the golden files and by the tests of the stream.
+// A sink that writes down what it is told, in a form that does not depend on how the texts were cut: consecutive pieces
+// of the same kind are merged. Used by the golden files and by the tests of the stream.
 #pragma once
-
-#include <gtest/gtest.h>
 
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -18,7 +18,9 @@ namespace confab::llm {
 class Recorder final : public CompletionSink {
 public:
     void on_text(std::string_view text) override { add("text", text); }
+
     void on_reasoning(std::string_view text) override { add("reasoning", text); }
+
     void on_refusal(std::string_view text) override { add("refusal", text); }
 
     void on_tool_call(const ToolCallDelta& delta) override {
@@ -55,7 +57,9 @@ public:
     }
 
     std::string text() const { return joined("text"); }
+
     std::string reasoning() const { return joined("reasoning"); }
+
     std::size_t calls() const { return calls_; }
 
 private:

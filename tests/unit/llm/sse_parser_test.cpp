@@ -1,10 +1,10 @@
 #include "llm/sse_parser.hpp"
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace confab::llm {
 namespace {
@@ -16,6 +16,7 @@ public:
         last_data = event.data;
         return event.data == stop_at ? Next::stop : Next::more;
     }
+
     void on_comment(std::string_view text) override { comments.emplace_back(text); }
 
     std::vector<std::string> seen;
@@ -78,8 +79,16 @@ TEST(SseParser, skips_events_without_data) {
 }
 
 TEST(SseParser, drops_one_byte_order_mark_at_the_start_only) {
-    EXPECT_EQ(parse("\xEF\xBB\xBF" "data: a\n\n"), Seen{"|a"});
-    EXPECT_EQ(parse("\xEF\xBB\xBF\xEF\xBB\xBF" "data: a\n\ndata: b\n\n"), Seen{"|b"});
+    EXPECT_EQ(
+        parse("\xEF\xBB\xBF"
+              "data: a\n\n"),
+        Seen{"|a"}
+    );
+    EXPECT_EQ(
+        parse("\xEF\xBB\xBF\xEF\xBB\xBF"
+              "data: a\n\ndata: b\n\n"),
+        Seen{"|b"}
+    );
     EXPECT_EQ(parse("data: \xEF\xBB\xBF\n\n"), Seen{"|\xEF\xBB\xBF"});
 }
 

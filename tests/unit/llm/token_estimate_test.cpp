@@ -1,8 +1,8 @@
 #include "llm/token_estimate.hpp"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace confab::llm {
 namespace {
@@ -23,7 +23,10 @@ TEST(TokenEstimate, is_about_one_a_character_for_cjk_and_two_for_emoji) {
 }
 
 TEST(TokenEstimate, counts_code_denser_than_prose) {
-    EXPECT_GT(estimate_tokens("if (a[i] != b[j]) { return {0, 1}; }"), estimate_tokens("and the clocks were striking thirteen"));
+    EXPECT_GT(
+        estimate_tokens("if (a[i] != b[j]) { return {0, 1}; }"),
+        estimate_tokens("and the clocks were striking thirteen")
+    );
 }
 
 TEST(TokenEstimate, is_zero_only_for_nothing) {

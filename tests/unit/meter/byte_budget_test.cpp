@@ -1,10 +1,10 @@
 #include "meter/byte_budget.hpp"
 
-#include <gtest/gtest.h>
-
 #include <limits>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace confab::meter {
 namespace {

@@ -1,10 +1,10 @@
 #include "net/blocking_pool.hpp"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <semaphore>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "net/task_group.hpp"
 #include "unit/net/loop.hpp"

@@ -1,10 +1,10 @@
 // An event loop for one test: runs a coroutine to its end and fails when it takes longer than it may.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "net/task.hpp"
 

@@ -1,10 +1,10 @@
 #include "net/shard.hpp"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <stdexcept>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace confab::net {
 namespace {

@@ -1,8 +1,8 @@
 #include "net/task_group.hpp"
 
-#include <gtest/gtest.h>
-
 #include <stdexcept>
+
+#include <gtest/gtest.h>
 
 #include "unit/net/loop.hpp"
 

@@ -1,9 +1,9 @@
 #include "net/ticker.hpp"
 
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "unit/net/loop.hpp"
 

@@ -1,8 +1,8 @@
 #include "net/waker.hpp"
 
-#include <gtest/gtest.h>
-
 #include <memory>
+
+#include <gtest/gtest.h>
 
 #include "net/task_group.hpp"
 #include "unit/net/loop.hpp"

@@ -32,7 +32,8 @@ TEST_F(AccountsTest, UsersAreMadeAndFound) {
     User wanted = new_user("ada@example.org");
     wanted.role = Role::admin;
     const User made = good(run_task(store_->create_user(wanted, IfFirst::yes)));
-    for (const User& found : {good(run_task(store_->find_user(made.no))), good(run_task(store_->find_user_by_email("ada@example.org")))}) {
+    for (const User& found :
+         {good(run_task(store_->find_user(made.no))), good(run_task(store_->find_user_by_email("ada@example.org")))}) {
         EXPECT_EQ(found.no, made.no);
         EXPECT_EQ(found.id, wanted.id);
         EXPECT_EQ(found.email, wanted.email);

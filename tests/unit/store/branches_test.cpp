@@ -63,7 +63,8 @@ TEST_F(BranchesTest, AgreeWithParentPointersEverywhere) {
     std::vector<Turn> turns;
     add_turn(turns, std::nullopt, random);
     for (int i = 0; i < 500; ++i) {
-        // Often the newest, so that branches grow long; often any, so that they fork everywhere, also at the same place.
+        // Often the newest, so that branches grow long; often any, so that they fork everywhere, also at the same
+        // place.
         const bool any = random() % 3 == 0;
         const std::size_t parent = any ? random() % turns.size() : turns.size() - 1;
         ASSERT_NO_FATAL_FAILURE(add_turn(turns, parent, random));
@@ -83,7 +84,9 @@ TEST_F(BranchesTest, PagesFollowThePathBothWays) {
     for (std::size_t i = 1; i < 60; ++i) {
         const std::size_t parent = random() % 2 == 0 ? turns.size() - 1 : random() % turns.size();
         const std::string number = std::to_string(i);
-        turns.push_back({answer(ada_, {{}, turns[parent].id}, "q" + number, "a" + number), parent, {"q" + number, "a" + number}});
+        turns.push_back(
+            {answer(ada_, {{}, turns[parent].id}, "q" + number, "a" + number), parent, {"q" + number, "a" + number}}
+        );
     }
     meter::StoreCounters counters;
     for (std::size_t i = 0; i < turns.size(); ++i) {
@@ -124,7 +127,9 @@ TEST_F(BranchesTest, ACursorOfAnotherBranchGoesUpItsOwnPath) {
     const ResponseId aside = answer(ada_, {{}, first}, "instead", "else");
     const ItemId cursor = good(run_task(store_->find_run(ada_, aside))).output.at(0).id;
     EXPECT_EQ(texts_of(page(ada_, id, Order::descending, 9, cursor).rows), (Texts{"instead", "two", "one"}));
-    EXPECT_EQ(errc_of(run_task(store_->list_items(ada_, id, {cursor, Order::ascending, 9}))), base::Errc::invalid_request);
+    EXPECT_EQ(
+        errc_of(run_task(store_->list_items(ada_, id, {cursor, Order::ascending, 9}))), base::Errc::invalid_request
+    );
 }
 
 }  // namespace

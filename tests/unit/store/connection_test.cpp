@@ -84,8 +84,16 @@ TEST_F(ConnectionTest, ValuesComeBackAsTheyWere) {
     const ItemId id = ItemId::make();
     const Sha256 hash{1, 2, 3};
     const std::string text("a\0b", 3);
-    auto row = db->use("SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7", id, hash, text, std::optional<std::int64_t>(), Role::admin, std::string_view(),
-                       Borrowed{text});
+    auto row = db->use(
+        "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7",
+        id,
+        hash,
+        text,
+        std::optional<std::int64_t>(),
+        Role::admin,
+        std::string_view(),
+        Borrowed{text}
+    );
     ASSERT_TRUE(good(row.step()));
     EXPECT_EQ(row.get<ItemId>(0), id);
     EXPECT_EQ(row.get<Sha256>(1), hash);

@@ -60,12 +60,16 @@ TEST_F(ConversationsTest, AreNotFoundByOthers) {
     EXPECT_EQ(errc_of(run_task(store_->find_item(bob_, mine.id, item))), Errc::not_found);
     EXPECT_EQ(errc_of(run_task(store_->delete_item(bob_, mine.id, item))), Errc::not_found);
     EXPECT_TRUE(good(run_task(store_->list_conversations(bob_, {}))).rows.empty());
-    EXPECT_EQ(errc_of(run_task(store_->list_conversations(bob_, {mine.id, Order::descending, 20}))), Errc::invalid_request);
+    EXPECT_EQ(
+        errc_of(run_task(store_->list_conversations(bob_, {mine.id, Order::descending, 20}))), Errc::invalid_request
+    );
 
     const Conversation other = make_conversation(bob_, {user_item("mine")});
     EXPECT_EQ(errc_of(run_task(store_->find_item(bob_, other.id, item))), Errc::not_found);
     EXPECT_EQ(errc_of(run_task(store_->delete_item(bob_, other.id, item))), Errc::not_found);
-    EXPECT_EQ(errc_of(run_task(store_->list_items(bob_, other.id, {item, Order::ascending, 20}))), Errc::invalid_request);
+    EXPECT_EQ(
+        errc_of(run_task(store_->list_items(bob_, other.id, {item, Order::ascending, 20}))), Errc::invalid_request
+    );
 }
 
 TEST_F(ConversationsTest, ChangeOnlyWhatThePatchNames) {

@@ -1,10 +1,10 @@
 // A SQLite file system that fails on command, in front of the real one.
 #pragma once
 
-#include <sqlite3.h>
-
 #include <atomic>
 #include <map>
+
+#include <sqlite3.h>
 
 namespace confab::store {
 
@@ -18,8 +18,10 @@ public:
         vfs_.xOpen = open;
         sqlite3_vfs_register(&vfs_, 1);
     }
+
     FailingVfs(const FailingVfs&) = delete;
     FailingVfs& operator=(const FailingVfs&) = delete;
+
     ~FailingVfs() { sqlite3_vfs_unregister(&vfs_); }
 
     static inline std::atomic<bool> sync_fails = false;

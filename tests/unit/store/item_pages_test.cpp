@@ -1,7 +1,7 @@
 // Pages against a plain model: whatever the sizes, each item is seen once, in order, within the caps.
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "base/text.hpp"
 #include "store_fixture.hpp"
@@ -79,7 +79,10 @@ TEST_F(ItemPagesTest, SayWhetherMoreIsThere) {
     EXPECT_TRUE(page(ada_, id, Order::ascending, 5, newest).rows.empty());
     const auto oldest = page(ada_, id, Order::ascending, 1).rows.at(0).id;
     EXPECT_TRUE(page(ada_, id, Order::descending, 5, oldest).rows.empty());
-    EXPECT_EQ(errc_of(run_task(store_->list_items(ada_, id, {ItemId::make(), Order::ascending, 5}))), base::Errc::invalid_request);
+    EXPECT_EQ(
+        errc_of(run_task(store_->list_items(ada_, id, {ItemId::make(), Order::ascending, 5}))),
+        base::Errc::invalid_request
+    );
 }
 
 TEST_F(ItemPagesTest, CutALargeBodyBetweenCharactersAndGiveItWholeByItself) {
@@ -119,9 +122,11 @@ TEST_F(ItemPagesTest, OfAPromptAreWholeAndBounded) {
     items.push_back(user_item(std::string(kPageBytesMax + 1, 'y')));
     const auto id = make_conversation(ada_, items).id;
     const BegunRun begun = begin_in(ada_, id, {user_item("last")});
-    const auto batch = good(run_task(store_->list_prompt_items(begun.conversation_no, begun.branch, 1, begun.prompt.head)));
+    const auto batch =
+        good(run_task(store_->list_prompt_items(begun.conversation_no, begun.branch, 1, begun.prompt.head)));
     EXPECT_EQ(batch.size(), kPageBytesMax / 30'002);
-    const auto alone = good(run_task(store_->list_prompt_items(begun.conversation_no, begun.branch, 31, begun.prompt.head)));
+    const auto alone =
+        good(run_task(store_->list_prompt_items(begun.conversation_no, begun.branch, 31, begun.prompt.head)));
     ASSERT_EQ(alone.size(), 1U);
     EXPECT_EQ(alone[0].body.size(), kPageBytesMax + 1) << "at least one, and whole";
     EXPECT_FALSE(alone[0].truncated);

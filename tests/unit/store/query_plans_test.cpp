@@ -1,5 +1,5 @@
-// No statement may cost O(history): after every call was made once on one connection, the plans of all statements that it
-// prepared are looked at.
+// No statement may cost O(history): after every call was made once on one connection, the plans of all statements that
+// it prepared are looked at.
 #include <algorithm>
 #include <array>
 
@@ -38,7 +38,9 @@ class QueryPlansTest : public testing::Test {
 protected:
     std::vector<std::string> plan_of(const std::string& sql) {
         sqlite3_stmt* explain = nullptr;
-        EXPECT_EQ(sqlite3_prepare_v2(db_->handle(), ("EXPLAIN QUERY PLAN " + sql).c_str(), -1, &explain, nullptr), SQLITE_OK) << sql;
+        EXPECT_EQ(
+            sqlite3_prepare_v2(db_->handle(), ("EXPLAIN QUERY PLAN " + sql).c_str(), -1, &explain, nullptr), SQLITE_OK
+        ) << sql;
         std::vector<std::string> steps;
         while (sqlite3_step(explain) == SQLITE_ROW) {
             steps.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(explain, 3)));
@@ -129,7 +131,8 @@ protected:
 
     TempDirectory directory_;
     meter::StoreCounters counters_;
-    std::unique_ptr<Connection> db_ = good(Connection::open(directory_.file("plans.db"), Access::read_write, counters_));
+    std::unique_ptr<Connection> db_ =
+        good(Connection::open(directory_.file("plans.db"), Access::read_write, counters_));
     UserNo ada_{};
 };
 

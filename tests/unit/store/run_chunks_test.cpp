@@ -16,7 +16,9 @@ protected:
 
     void append(std::vector<RunChunk> chunks) { good(run_task(store_->append_run_chunks(std::move(chunks)))); }
 
-    std::vector<RunChunk> list(RunNo run, std::int64_t seq = 0) { return good(run_task(store_->list_run_chunks(run, seq))); }
+    std::vector<RunChunk> list(RunNo run, std::int64_t seq = 0) {
+        return good(run_task(store_->list_run_chunks(run, seq)));
+    }
 
     std::int64_t rows_in_file() {
         meter::StoreCounters counters;

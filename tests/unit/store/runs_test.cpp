@@ -254,7 +254,9 @@ TEST_F(RunsTest, InputItemsArePaged) {
         EXPECT_EQ(seen, order == Order::ascending ? ascending : Texts(ascending.rbegin(), ascending.rend()));
     }
     const ItemId outside = *load(id).head;
-    EXPECT_EQ(errc_of(run_task(store_->list_input_items(ada_, run, {outside, Order::ascending, 2}))), Errc::invalid_request);
+    EXPECT_EQ(
+        errc_of(run_task(store_->list_input_items(ada_, run, {outside, Order::ascending, 2}))), Errc::invalid_request
+    );
 }
 
 TEST_F(RunsTest, InterruptedAreListedAfterARestartAndOnlyThen) {

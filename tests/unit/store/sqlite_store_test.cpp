@@ -1,4 +1,5 @@
-// The engine as a whole: what is acknowledged is durable, connections and statements are opened once, one process at a time.
+// The engine as a whole: what is acknowledged is durable, connections and statements are opened once, one process at a
+// time.
 #include "store/sqlite/sqlite_store.hpp"
 
 #include "store_fixture.hpp"
@@ -90,7 +91,9 @@ TEST_F(SqliteStoreTest, ManyAtOnceDoNotMix) {
     for (int round = 0; round < 20; ++round) {
         for (int i = 0; i < 30; ++i) {
             const auto owner = static_cast<std::size_t>((i + (round % 5 == 0 ? 1 : 0)) % 30);
-            appending.push_back(store_->append_items(users[static_cast<std::size_t>(i)], wanted[owner].id, {user_item("x")}));
+            appending.push_back(
+                store_->append_items(users[static_cast<std::size_t>(i)], wanted[owner].id, {user_item("x")})
+            );
         }
     }
     int refused = 0;

@@ -1,13 +1,13 @@
 // What the store's tests share: a directory that goes away, a real database in it, and short ways to make rows.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "meter/counters.hpp"
 #include "store/sqlite/sqlite_store.hpp"
@@ -26,8 +26,10 @@ public:
         }
         path_ = name;
     }
+
     TempDirectory(const TempDirectory&) = delete;
     TempDirectory& operator=(const TempDirectory&) = delete;
+
     ~TempDirectory() { std::filesystem::remove_all(path_); }
 
     std::string file(const std::string& name) const { return (path_ / name).string(); }
@@ -101,9 +103,7 @@ class StoreTest : public testing::Test {
 protected:
     StoreTest() { open_store(); }
 
-    void open_store() {
-        store_ = good(SqliteStore::open({path(), 2, counters_}));
-    }
+    void open_store() { store_ = good(SqliteStore::open({path(), 2, counters_})); }
 
     // Closes the store and opens the same file again.
     void reopen() {
@@ -113,7 +113,9 @@ protected:
 
     std::string path() const { return directory_.file("confab.db"); }
 
-    UserNo make_user(const std::string& email) { return good(run_task(store_->create_user(new_user(email), IfFirst::no))).no; }
+    UserNo make_user(const std::string& email) {
+        return good(run_task(store_->create_user(new_user(email), IfFirst::no))).no;
+    }
 
     NewConversation new_conversation(UserNo user, std::vector<NewItem> items = {}) {
         NewConversation conversation;
@@ -138,7 +140,12 @@ protected:
         return run;
     }
 
-    BegunRun begin_in(UserNo user, ConversationId conversation, std::vector<NewItem> input, ResponseId id = ResponseId::make()) {
+    BegunRun begin_in(
+        UserNo user,
+        ConversationId conversation,
+        std::vector<NewItem> input,
+        ResponseId id = ResponseId::make()
+    ) {
         NewRun run = new_run(user, std::move(input));
         run.id = id;
         run.target.conversation = conversation;
@@ -163,7 +170,13 @@ protected:
         return id;
     }
 
-    Page<Item> page(UserNo user, ConversationId id, Order order, std::size_t limit, std::optional<ItemId> after = std::nullopt) {
+    Page<Item> page(
+        UserNo user,
+        ConversationId id,
+        Order order,
+        std::size_t limit,
+        std::optional<ItemId> after = std::nullopt
+    ) {
         PageRequest<ItemId> request{after, order, limit};
         return good(run_task(store_->list_items(user, id, request)));
     }
@@ -175,7 +188,8 @@ protected:
     std::vector<Item> prompt_of(const BegunRun& run) {
         std::vector<Item> items;
         for (Position position = run.prompt.anchor;;) {
-            auto batch = good(run_task(store_->list_prompt_items(run.conversation_no, run.branch, position, run.prompt.head)));
+            auto batch =
+                good(run_task(store_->list_prompt_items(run.conversation_no, run.branch, position, run.prompt.head)));
             if (batch.empty()) {
                 return items;
             }

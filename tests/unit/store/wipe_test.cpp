@@ -18,7 +18,10 @@ protected:
         meter::StoreCounters counters;
         auto db = good(sqlite::Connection::open(path(), sqlite::Access::read_only, counters));
         sqlite3_stmt* counted = nullptr;
-        EXPECT_EQ(sqlite3_prepare_v2(db->handle(), ("SELECT count(*) FROM " + table).c_str(), -1, &counted, nullptr), SQLITE_OK);
+        EXPECT_EQ(
+            sqlite3_prepare_v2(db->handle(), ("SELECT count(*) FROM " + table).c_str(), -1, &counted, nullptr),
+            SQLITE_OK
+        );
         EXPECT_EQ(sqlite3_step(counted), SQLITE_ROW);
         const std::int64_t count = sqlite3_column_int64(counted, 0);
         sqlite3_finalize(counted);
@@ -74,7 +77,9 @@ TEST_F(WipeTest, ARunInProgressIsReportedAndThenClosedWithoutItems) {
     const auto run = ResponseId::make();
     const BegunRun begun = begin_in(ada_, id, {user_item(kSecret)}, run);
     EXPECT_EQ(good(run_task(store_->delete_conversation(ada_, id))), run);
-    EXPECT_EQ(errc_of(run_task(store_->list_prompt_items(begun.conversation_no, begun.branch, 1, 1))), base::Errc::not_found);
+    EXPECT_EQ(
+        errc_of(run_task(store_->list_prompt_items(begun.conversation_no, begun.branch, 1, 1))), base::Errc::not_found
+    );
     FinishRun finish;
     finish.run = begun.no;
     finish.status = RunStatus::cancelled;

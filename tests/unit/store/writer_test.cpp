@@ -19,7 +19,8 @@ protected:
     void start() {
         auto db = good(Connection::open(path_, Access::read_write, counters_));
         good(db->run_script("CREATE TABLE IF NOT EXISTS notes (note INTEGER PRIMARY KEY, text BLOB NOT NULL) STRICT"));
-        writer_ = std::make_unique<Writer>(std::move(db), path_, counters_, [this](Connection&) { return housekeeping_(); });
+        writer_ =
+            std::make_unique<Writer>(std::move(db), path_, counters_, [this](Connection&) { return housekeeping_(); });
     }
 
     // Restarts the writer: what was not on disk is gone.
@@ -49,7 +50,9 @@ protected:
         net::asio::io_context context;
         std::vector<Status> results(tasks.size());
         for (std::size_t i = 0; i < tasks.size(); ++i) {
-            net::asio::co_spawn(context, std::move(tasks[i]), [&, i](std::exception_ptr, Status status) { results[i] = status; });
+            net::asio::co_spawn(context, std::move(tasks[i]), [&, i](std::exception_ptr, Status status) {
+                results[i] = status;
+            });
         }
         context.poll();
         go_on.count_down();
@@ -119,7 +122,9 @@ TEST_F(WriterTest, AFailingOperationIsUndoneAloneAndWhole) {
 
 TEST_F(WriterTest, AFullDiskIsSaidAndLeftWhenThereIsSpaceAgain) {
     const auto set_page_limit = [this](int pages) {
-        auto work = [pages](Connection& db) { return db.run_script("PRAGMA max_page_count = " + std::to_string(pages)); };
+        auto work = [pages](Connection& db) {
+            return db.run_script("PRAGMA max_page_count = " + std::to_string(pages));
+        };
         good(run_task(writer_->run(std::move(work))));
     };
     good(run_task(insert(1)));
@@ -165,7 +170,9 @@ TEST_F(WriterTest, StoppingFinishesWhatIsQueuedAndEmptiesTheLog) {
     net::asio::io_context context;
     int answered = 0;
     for (int note = 0; note < 300; ++note) {
-        net::asio::co_spawn(context, insert(note), [&](std::exception_ptr, Status status) { answered += status ? 1 : 0; });
+        net::asio::co_spawn(context, insert(note), [&](std::exception_ptr, Status status) {
+            answered += status ? 1 : 0;
+        });
     }
     context.poll();
     writer_->stop();

@@ -1,9 +1,9 @@
 #include "web/gate.hpp"
 
-#include <gmock/gmock.h>
-
 #include <string>
 #include <vector>
+
+#include <gmock/gmock.h>
 
 namespace confab::web {
 namespace {
@@ -67,21 +67,21 @@ INSTANTIATE_TEST_SUITE_P(
     Framing,
     GateRefuses,
     testing::Values(
-        "GET / HTTP/1.1\r\n\r\n",                                     // no Host
-        "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",               // two
-        "GET / HTTP/1.1\r\nHost: \r\n\r\n",                           // empty
+        "GET / HTTP/1.1\r\n\r\n",                        // no Host
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",  // two
+        "GET / HTTP/1.1\r\nHost: \r\n\r\n",              // empty
         "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n folded\r\n\r\n",       // obs-fold
+        "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n folded\r\n\r\n",  // obs-fold
         "GET / HTTP/1.1\r\nHost: a\r\n\tX: 1\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\r\nX : 1\r\n\r\n",                 // space before the colon
+        "GET / HTTP/1.1\r\nHost: a\r\nX : 1\r\n\r\n",  // space before the colon
         "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\n: 1\r\n\r\n",
-        "GET / HTTP/1.1\nHost: a\n\n",                                // bare LF
+        "GET / HTTP/1.1\nHost: a\n\n",  // bare LF
         "GET / HTTP/1.1\r\nHost: a\nX: 1\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\r\nX: 1\rY: 2\r\n\r\n",            // bare CR
+        "GET / HTTP/1.1\r\nHost: a\r\nX: 1\rY: 2\r\n\r\n",  // bare CR
         "GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n",
-        "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",                  // absolute form
+        "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",  // absolute form
         "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
         "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
         "BREW / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -121,7 +121,14 @@ TEST(Gate, BoundsTheTarget) {
 
 TEST(Gate, KnowsHostsThatRebindingCannotForge) {
     const std::vector<std::string> allowed{"chat.example.com"};
-    for (const char* host : {"localhost", "localhost:8420", "127.0.0.1:1", "[::1]:8420", "192.168.1.4", "chat.example.com", "chat.example.com:443"}) {
+    for (const char* host :
+         {"localhost",
+          "localhost:8420",
+          "127.0.0.1:1",
+          "[::1]:8420",
+          "192.168.1.4",
+          "chat.example.com",
+          "chat.example.com:443"}) {
         EXPECT_TRUE(host_is_allowed(host, allowed)) << host;
     }
     for (const char* host : {"evil.example", "chat.example.com.evil.example", "127.0.0.1.evil.example", "", "x"}) {

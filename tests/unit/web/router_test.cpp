@@ -76,7 +76,12 @@ TEST(DecodePath, RefusesWhatCouldMeanAnotherPath) {
 TEST(DecodeQuery, KeepsOrderAndDecodes) {
     const auto query = decode_query("a=1&b=%20x+y&c&&include%5B%5D=z&bad=%zz");
     using Pair = std::pair<std::string, std::string>;
-    EXPECT_THAT(query, testing::ElementsAre(Pair("a", "1"), Pair("b", " x y"), Pair("c", ""), Pair("include[]", "z"), Pair("bad", "%zz")));
+    EXPECT_THAT(
+        query,
+        testing::ElementsAre(
+            Pair("a", "1"), Pair("b", " x y"), Pair("c", ""), Pair("include[]", "z"), Pair("bad", "%zz")
+        )
+    );
 }
 
 }  // namespace
