@@ -120,9 +120,9 @@ export function confabCommand(dataDir, args, input = '') {
   return execFileSync(kConfab, [...args, '--data-dir', dataDir], { input, env, encoding: 'utf8' }).trim();
 }
 
-/** A data directory with one account; returns it and a key. */
+/** A new data directory with one account; returns it and a key. */
 export function makeAccount(name) {
-  const dataDir = makeDirectory(name);
+  const dataDir = mkdtempSync(join(kDirectory, `${name}-`));
   confabCommand(dataDir, ['user', 'add', 'bench@example.org', '--role', 'admin', '--password-stdin'], 'correct horse battery staple\n');
   return { dataDir, key: confabCommand(dataDir, ['key', 'add', '--user', 'bench@example.org', '--name', 'bench']) };
 }

@@ -111,7 +111,7 @@ llm::SseHandler::Next ChatRelay::on_event(const llm::SseEvent& event) {
 void ChatRelay::add_data(std::string_view data) {
     pending_ += "data: ";
     for (const char c : data) {
-        pending_ += c == '\n' ? ' ' : c;  // several data lines become one: JSON does not mind
+        pending_ += c == '\n' || c == '\r' ? ' ' : c;  // several data lines become one: JSON does not mind
     }
     pending_ += "\n\n";
 }
@@ -130,7 +130,7 @@ void ChatRelay::end(const base::Result<net::HttpHead>& sent) {
         refusal_ = sent.error();
     } else if (sent && shape_ == Shape::refusal) {
         refusal_ = llm::error_from_answer(*upstream_, *sent, document_);
-    } else if (shape_ == Shape::document) {
+    } else if (shape_ == Shape::document && sent) {
         add_data(document_);
     } else if (!done_ && sent) {
         (void)parser_.finish(*this);  // an event that is too large was reported when it came

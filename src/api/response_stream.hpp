@@ -27,6 +27,8 @@ public:
           next_(from),
           own_run_(std::move(own_run)) {}
 
+    ~ResponseStreamer() override { ResponseStreamer::client_gone(); }  // however the stream ended: nobody reads on
+
     Task<void> stream(web::StreamWriter& writer) override;
     void client_gone() override;
 

@@ -44,9 +44,17 @@ Task<Result<Reply>> wait_for_answer(Exchange& exchange, chat::RunPtr run) {
     co_return web::json_reply(render_run(run->facts(), end));
 }
 
+// Parses the body and lets go of it: the answer may take an hour.
+Result<ResponseRequest> take_request(web::Request& request) {
+    TRY(const auto object, parse_body(request));
+    auto parsed = parse_response_request(object);
+    request.body = std::string();
+    request.lease.release();
+    return parsed;
+}
+
 Task<Result<Reply>> create_response(Context& context, Exchange& exchange) {
-    CO_TRY(const auto object, parse_body(exchange.request()));
-    CO_TRY(auto request, parse_response_request(object));
+    CO_TRY(auto request, take_request(exchange.request()));
     request.run.user = user_of(exchange);
     CO_TRY(const auto run, co_await context.runs.start(std::move(request.run)));
     if (request.stream) {

@@ -298,6 +298,9 @@ Task<void> Server::drain() {
     signals_.cancel();
     co_await net::sleep_for(std::chrono::milliseconds(0));  // lets the cancelled wait see `impatient` while it is there
     for (const auto& station : stations_) {
+        co_await net::run_on(station->shard.executor(), interrupt_runs(*station));
+    }
+    for (const auto& station : stations_) {
         co_await net::run_on(station->shard.executor(), close_station(*station));
     }
     tasks_->cancel();
@@ -307,14 +310,18 @@ Task<void> Server::drain() {
     spdlog::info("stopped");
 }
 
-Task<void> Server::close_station(Station& station) {
+Task<void> Server::interrupt_runs(Station& station) {
     co_await station.runs->interrupt_all();
+}
+
+Task<void> Server::close_station(Station& station) {
     co_await net::sleep_for(kDrainPoll);  // viewers send the last events
     station.background.cancel();
     if (station.listener) {
         station.listener->stop_accepting();
         co_await station.listener->close();
     }
+    co_await station.runs->interrupt_all();  // one that a request began while it was being ended
     co_await station.background.join();
 }
 

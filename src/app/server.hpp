@@ -58,6 +58,7 @@ private:
     net::Task<void> wait_for_signal();
     net::Task<void> maintain();
     net::Task<void> drain();
+    net::Task<void> interrupt_runs(Station& station);
     net::Task<void> close_station(Station& station);
     net::Task<void> refuse_new_work(Station& station);
     bool idle() const;

@@ -148,7 +148,10 @@ Task<Result<SignedIn>> Accounts::sign_in(
     std::string user_agent,
     std::string remote
 ) {
-    const std::string account = base::ascii_lower(base::trim(email));
+    std::string account = base::ascii_lower(base::trim(email));
+    if (account.size() > kEmailBytesMax) {
+        account.clear();  // cannot exist; the throttle's table must not grow by what strangers send
+    }
     CO_TRY(const auto wait, co_await net::run_on(home_, throttle_wait("account " + account, "address " + remote)));
     if (wait > seconds(0)) {
         auto error = base::Error{

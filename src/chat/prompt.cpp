@@ -55,6 +55,11 @@ net::Task<base::Result<std::string>> render_prompt(
     CO_TRY_VOID(write_message(writer, store::ItemRole::system, store::BodyFormat::text, system));
     if (!begun) {
         for (const store::NewItem& item : input) {
+            if (!lease.grow(2 * item.body.size())) {
+                co_return base::fail(
+                    base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded"
+                );
+            }
             CO_TRY_VOID(write_message(writer, item.role, item.format, item.body));
         }
     } else {

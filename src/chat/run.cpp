@@ -78,6 +78,14 @@ void append_closing_events(EventLog& log, bool has_item, const ResponseEnd& end)
     log.append(EventKind::finished);
 }
 
+void Run::end_unsaved() {
+    end_.status = store::RunStatus::failed;
+    end_.errc = base::Errc::storage_full;
+    end_.error_code = "storage_full";
+    end_.error_message = "The answer could not be saved: the server's disk is full or broken.";
+    end_.incomplete_reason.clear();
+}
+
 void Run::publish_end() {
     finished_ = true;
     show();
@@ -164,6 +172,9 @@ void Run::break_off() {
 }
 
 void Run::cancel() {
+    if (finished_) {
+        return;
+    }
     cancelled_ = true;
     break_off();
 }

@@ -68,6 +68,8 @@ public:
     void close(ResponseEnd end);
     // Everything is committed: shows the last events.
     void publish_end();
+    // The end could not be committed: what is shown is a failure, never an answer that the next start does not know.
+    void end_unsaved();
 
     // ---- for the persister ----
 

@@ -13,7 +13,9 @@ using base::Errc;
 using net::Task;
 using store::RunStatus;
 
-constexpr int kCommitTries = 20;  // a full disk may get space again
+constexpr std::chrono::minutes kCommitPatience{30
+};                                      // a full disk may get space again; until then the answer is not finished
+constexpr int kCommitTriesClosing = 4;  // while the server stops
 constexpr std::chrono::milliseconds kCommitRetry{500};
 constexpr std::string_view kInterrupted = "interrupted";
 
@@ -153,6 +155,12 @@ Task<base::Result<RunPtr>> RunService::start(RunRequest request) {
     if (!run) {
         co_return run;
     }
+    if (closing_) {
+        (*run)->interrupt();  // it is committed already: it ends as incomplete, like the others
+    }
+    if (begun) {
+        request.input.clear();  // the prompt comes from the store; a long answer must not hold a long question
+    }
     live_.emplace((*run)->facts().id, *run);
     environment_.counters.started.add();
     environment_.counters.live.add(1);
@@ -278,6 +286,7 @@ Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, st
         const auto committed = co_await commit(*run, std::move(usage), upstream_name);
         if (!committed) {
             spdlog::error("run_not_saved id={} code={}", run->facts().id.str(), committed.error().code);
+            run->end_unsaved();
         }
     }
     auto& counters = environment_.counters;
@@ -292,7 +301,8 @@ Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, st
 
 Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name) {
     base::Status committed;
-    for (int tries = 0; tries < kCommitTries; ++tries) {
+    const auto patience = net::Deadline::after(kCommitPatience);
+    for (int tries = 0; !patience.passed() && (!closing_ || tries < kCommitTriesClosing); ++tries) {
         co_await run.wait_until_saved();
         store::FinishRun row = finish_row(run.origin().no, run.facts(), run.end());
         row.upstream = upstream_name;
@@ -313,7 +323,7 @@ Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage,
         if (committed) {
             break;
         }
-        co_await net::sleep_for(kCommitRetry);
+        co_await net::sleep_for(kCommitRetry * std::min(tries + 1, 10));
     }
     co_return committed;
 }

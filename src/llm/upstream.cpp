@@ -259,6 +259,13 @@ Task<void> Upstreams::refresh_at_home(std::chrono::seconds age_max) {
     if (before->is_demo() || (before->refreshed && age < enough)) {
         co_return;
     }
+    // One round as a rule; two when the servers were changed while somebody looked at the old ones.
+    for (int round = 0; round < 2 && (round == 0 || !snapshot()->refreshed); ++round) {
+        co_await look_once();
+    }
+}
+
+net::Task<void> Upstreams::look_once() {
     // The look itself belongs to nobody who waits for it: a waiter may leave at any time.
     if (!std::exchange(refreshing_, true) && !tasks_.spawn(refresh())) {
         refreshing_ = false;

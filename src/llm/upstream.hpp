@@ -104,6 +104,7 @@ public:
 
 private:
     net::Task<void> refresh_at_home(std::chrono::seconds age_max);
+    net::Task<void> look_once();
     net::Task<void> refresh();
     net::Task<void> look(UpstreamState& state);
 

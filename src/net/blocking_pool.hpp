@@ -91,10 +91,6 @@ private:
     bool closed_ = false;
 };
 
-// Suspends the calling coroutine and calls `start` with a function that resumes it; that function may be called once,
-// from any thread, and the coroutine goes on on its own executor. The loop of that executor is kept alive meanwhile.
-Task<void> suspend_until_called(std::move_only_function<void(std::move_only_function<void()> resume)> start);
-
 // Suspends the calling coroutine, hands `submit` a callback `void(R)` that may be called once from any thread, and
 // resumes the coroutine on its own executor with the value. (Only the value's way is a template: an asynchronous
 // operation for each type of callback would multiply the compile time.)

@@ -129,11 +129,11 @@ struct HttpClient::Impl {
     }
 
     ~Impl() {
-        CONFAB_ASSERT(live.empty());
         *alive = false;
         for (auto& transfer : draining) {
             detach(*transfer);
         }
+        CONFAB_ASSERT(live.empty());
         for (CURL* handle : idle_handles) {
             curl_easy_cleanup(handle);
         }
@@ -297,6 +297,7 @@ struct HttpClient::Impl {
         set(handle, CURLOPT_FOLLOWLOCATION, 0L);  // a redirect must not carry the key elsewhere
         set(handle, CURLOPT_HTTPHEADER, transfer.headers);
         set(handle, CURLOPT_NOSIGNAL, 1L);
+        set(handle, CURLOPT_QUICK_EXIT, 1L);  // removing a handle must not wait for a name server that does not answer
         set(handle, CURLOPT_ERRORBUFFER, transfer.detail.data());
         set(handle, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
         set(handle, CURLOPT_BUFFERSIZE, kReadBufferBytes);

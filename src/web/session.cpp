@@ -289,18 +289,13 @@ Task<base::Status> Session::read_body(Parser& parser, const GateVerdict& verdict
     if (!verdict.chunked && verdict.content_length.value_or(0) == 0) {
         co_return base::Status{};
     }
-    const std::uint64_t announced = verdict.content_length.value_or(kBodyPieceBytes);
-    auto lease = environment_.budget.try_lease(announced);
+    const std::uint64_t announced = verdict.content_length.value_or(bytes_max);
+    auto lease = environment_.budget.try_lease(std::min<std::uint64_t>(announced, kBodyPieceBytes));
     if (!lease) {
-        auto refusal =
-            base::Error{Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded", {}, {}};
-        refusal.retry_after = std::chrono::seconds(1);
-        co_return std::unexpected(std::move(refusal));
+        co_return fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
     }
     request_.lease = std::move(*lease);
-    if (verdict.content_length) {
-        request_.body.reserve(*verdict.content_length);
-    }
+    body_deadline_ = Deadline::after(kBodyGrace + std::chrono::seconds(announced / kBodyRateMin));
     co_return co_await read_body_pieces(parser, bytes_max);
 }
 
@@ -310,7 +305,7 @@ Task<base::Status> Session::read_body_pieces(Parser& parser, std::uint64_t bytes
         auto& body = parser.get().body();
         body.data = piece.data();
         body.size = piece.size();
-        deadline_ = Deadline::after(kBodyIdleMax);
+        deadline_ = Deadline::after(kBodyIdleMax).sooner(body_deadline_);
         boost::system::error_code ec;
         co_await http::async_read_some(socket_, buffer_, parser, asio::redirect_error(use_task, ec));
         if (ec && ec != http::error::need_buffer) {
@@ -432,9 +427,13 @@ Task<bool> Session::send_stream(Reply& reply) {
     if (request_.http_1_0) {
         request_.keep_alive = false;  // the end of the body is the end of the connection
     }
+    if (request_.method == "HEAD") {
+        request_.keep_alive = false;
+        reply.streamer.reset();
+    }
     const std::string head = render_head(reply, std::nullopt);
     const std::vector<asio::const_buffer> head_buffer{asio::buffer(head)};
-    if (co_await write_all(head_buffer)) {
+    if (co_await write_all(head_buffer) && reply.streamer) {
         watch_client([streamer = reply.streamer.get()] { streamer->client_gone(); });
         try {
             co_await reply.streamer->stream(*this);
@@ -451,7 +450,7 @@ Task<bool> Session::send_stream(Reply& reply) {
         unwatch_client();
     }
     reply.streamer.reset();
-    if (chunked_answer_ && !client_gone_) {
+    if (chunked_answer_ && !client_gone_ && request_.method != "HEAD") {
         static constexpr std::string_view kLastChunk = "0\r\n\r\n";
         const std::vector<asio::const_buffer> last{asio::buffer(kLastChunk)};
         co_await write_all(last);

@@ -32,7 +32,9 @@ inline constexpr std::chrono::seconds kHeadMax{10};        // from a request's f
 inline constexpr std::chrono::seconds kKeepAliveMax{75};   // between two requests
 inline constexpr std::chrono::seconds kBodyIdleMax{20};    // between two reads of a body
 inline constexpr std::chrono::seconds kWriteStallMax{30};  // a client that takes nothing for so long is dropped
-inline constexpr std::size_t kBodyPieceBytes = 64 * 1024;  // lease step of a body without a Content-Length
+inline constexpr std::chrono::seconds kBodyGrace{30};  // of a whole body, besides what its size needs at the least rate
+inline constexpr std::uint64_t kBodyRateMin = 64 * 1024;   // bytes per second; slower senders are dropped
+inline constexpr std::size_t kBodyPieceBytes = 64 * 1024;  // a body is leased as it arrives, in steps of this size
 
 // What every session of a shard shares. Outlives them.
 struct SessionEnvironment {
@@ -86,6 +88,7 @@ private:
     boost::beast::flat_buffer buffer_;
     Request request_;
     net::Deadline deadline_ = net::Deadline::never();
+    net::Deadline body_deadline_ = net::Deadline::never();  // of the whole body
     net::Ticker::Subscription tick_;
     meter::LiveHandle live_;
     bool client_gone_ = false;

@@ -223,3 +223,18 @@ describe('slow and idle clients', { concurrency: true }, () => {
     }
   });
 });
+
+describe('HEAD', () => {
+  it('of an event stream has no body, and the connection ends with it', async () => {
+    const made = await request(fixture.confab, 'POST', '/v1/responses', {
+      key: fixture.confab.key, json: { model: 'script-words-n3', input: 'x', background: true },
+    });
+    const id = made.json.id;
+    const head = get(`/v1/responses/${id}?stream=true`, [host(), auth()], { method: 'HEAD' });
+    const { closed, bytes } = await exchange(port(), head + smuggled());
+    const text = bytes.toString('latin1');
+    assert.ok(closed, 'the connection stays open');
+    assert.match(text, /^HTTP\/1\.1 200 /);
+    assert.equal(text.indexOf('\r\n\r\n'), text.length - 4, 'something follows the head');
+  });
+});

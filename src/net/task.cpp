@@ -1,4 +1,4 @@
-#include "net/blocking_pool.hpp"
+#include "net/task.hpp"
 
 namespace confab::net {
 
