@@ -110,8 +110,12 @@ llm::SseHandler::Next ChatRelay::on_event(const llm::SseEvent& event) {
 
 void ChatRelay::add_data(std::string_view data) {
     pending_ += "data: ";
-    for (const char c : data) {
-        pending_ += c == '\n' || c == '\r' ? ' ' : c;  // several data lines become one: JSON does not mind
+    const std::size_t begin = pending_.size();
+    pending_ += data;
+    // Several data lines become one: JSON does not mind. Few servers send them, so the search is nearly always in vain.
+    for (std::size_t at = pending_.find_first_of("\r\n", begin); at != std::string::npos;
+         at = pending_.find_first_of("\r\n", at)) {
+        pending_[at] = ' ';
     }
     pending_ += "\n\n";
 }

@@ -164,6 +164,7 @@ TEST_F(WipeTest, AResponseNotStoredAfterAStoredOneLeavesOnlyThat) {
     next.target.previous_response = stored;
     const BegunRun after = good(run_task(store_->begin_run(next)));
     EXPECT_EQ(texts_of(prompt_of(after)), (Texts{"question", "reply", "next"}));
+    EXPECT_EQ(after.branch, good(run_task(store_->find_run(ada_, stored))).branch) << "the stored chain stays on one branch";
     expect_secret_gone();
 }
 
