@@ -35,7 +35,9 @@ public:
                 fault->code = sent.error().code;
             }
             const std::array<std::string_view, 1> secrets{upstream_->api_key};
-            redact(fault->message, std::span(secrets.data(), upstream_->api_key.empty() ? 0 : 1));
+            const std::span<const std::string_view> known(secrets.data(), upstream_->api_key.empty() ? 0 : 1);
+            redact(fault->message, known);
+            redact(fault->code, known);
         }
         co_return outcome;
     }
