@@ -91,6 +91,16 @@ TEST_F(PromptPlanTest, AlwaysHoldsTheNewestQuestion) {
     EXPECT_EQ(none.tokens, 7);
 }
 
+TEST_F(PromptPlanTest, HoldsTheNewestQuestionAlsoWhenMoreFollowsIt) {
+    turn(10, 10, 100);
+    NewRun run = new_run(ada_, {user_item("q", 5'000), new_item(ItemRole::developer, "mind this", 10)});
+    run.target.conversation = conversation_;
+    run.prompt_tokens_max = 100;
+    const PromptPlan plan = good(run_task(store_->begin_run(run))).prompt;
+    EXPECT_EQ(plan.anchor, 3);
+    EXPECT_EQ(plan.head, 4);
+}
+
 TEST_F(PromptPlanTest, MovesBackWhenTheBudgetGrows) {
     for (int i = 0; i < 40; ++i) {
         turn(10, 10, 10'000);
