@@ -3,7 +3,7 @@
 # idle machine with two cores; everything listens on 127.0.0.1, and what it writes is in a temporary directory that it removes.
 #
 #     bench/run_all.sh            all of them
-#     bench/run_all.sh streams    one of: store page client streams idle
+#     bench/run_all.sh streams    one of: store page client reviewed streams idle
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,7 +12,7 @@ readonly wanted=${1:-all}
 readonly messages=1000000
 
 cmake --preset release -B "$build" -DCONFAB_BENCH=ON -DCONFAB_TESTS=OFF >&2
-cmake --build "$build" --target confab store_bench client_bench mock_upstream load_streams >&2
+cmake --build "$build" --target confab store_bench client_bench as_reviewed mock_upstream load_streams >&2
 
 directory=$(mktemp -d)
 mock=
@@ -56,5 +56,6 @@ if wants client; then
     mock=
 fi
 
-if wants streams; then step 420 node bench/streams.mjs 3; fi
+if wants reviewed; then step 120 node bench/as_reviewed.mjs; fi
+if wants streams; then step 900 node bench/streams.mjs 3; fi
 if wants idle; then step 90 node bench/idle.mjs; fi

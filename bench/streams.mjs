@@ -1,8 +1,9 @@
 // What a proxied token costs, and what an open stream holds: nginx and Confab in front of the same model server.
 //
-//     node bench/streams.mjs [ROUNDS]
+//     node bench/streams.mjs [ROUNDS] [CASE,CASE...] [WAY,WAY...]
 //
-// paced: 1,000 connections, 100 tokens an answer, one every 20 ms. unpaced: 64 connections, 64 tokens, as fast as they come.
+// Cases: paced (1,000 connections, 100 tokens an answer, one every 20 ms), few (200 of the same), quiet (5,000 connections, one
+// token every 500 ms), unpaced (64 connections, 64 tokens, as fast as they come), bursts (the same, an answer in one write).
 // Every measurement has a fresh process; the ways alternate within a round. CPU is utime + stime of the proxy process divided by the
 // tokens that reached the client; memory is the growth of its resident set from idle to its largest value under the load.
 
@@ -12,25 +13,31 @@ import {
 } from './support.mjs';
 
 const kRounds = Number(process.argv[2] ?? 3);
+const wanted = (list, name) => !list || list.split(',').includes(name);
 const kSampleEveryMs = 100;
 
 const cases = [
   { name: 'paced', title: '1,000 streams, 100 tokens each, one every 20 ms', args: ['--conns', '1000', '--ramp', '1500', '--seconds', '6', '--model', 'mock-n100-i20'] },
+  { name: 'few', title: '200 streams, 100 tokens each, one every 20 ms', args: ['--conns', '200', '--ramp', '1500', '--seconds', '6', '--model', 'mock-n100-i20'] },
+  { name: 'quiet', title: '5,000 streams, 20 tokens each, one every 500 ms', args: ['--conns', '5000', '--ramp', '8000', '--seconds', '16', '--model', 'mock-n20-i500'] },
   { name: 'unpaced', title: '64 streams, 64 tokens each, as fast as they come', args: ['--conns', '64', '--seconds', '3', '--model', 'mock-n64-i0'] },
-];
+  { name: 'bursts', title: '64 streams, 64 tokens each, an answer in one write', args: ['--conns', '64', '--seconds', '3', '--model', 'mock-n64-i0-b'] },
+].filter(({ name }) => wanted(process.argv[3], name));
 
 const mock = await startMock();
 const account = makeAccount('streams');
 const confab = (shards) => () => startConfab({ dataDir: account.dataDir, upstreamPort: mock.port, shards });
 
 const ways = [
-  { name: 'no proxy', api: 'chat', start: async () => mock },
-  { name: 'nginx, 1 worker', api: 'chat', start: () => startNginx(mock.port) },
-  { name: 'Confab chat/completions, 1 shard', api: 'chat', start: confab(1) },
-  { name: 'Confab responses (stored), 1 shard', api: 'responses', start: confab(1) },
-  { name: 'Confab chat/completions, 2 shards', api: 'chat', start: confab(2) },
-  { name: 'Confab responses (stored), 2 shards', api: 'responses', start: confab(2) },
-];
+  { id: 'direct', name: 'no proxy', api: 'chat', start: async () => mock },
+  { id: 'nginx', name: 'nginx, 1 worker', api: 'chat', start: () => startNginx(mock.port) },
+  { id: 'chat', name: 'Confab chat/completions', api: 'chat', start: confab() },
+  { id: 'responses', name: 'Confab responses (stored)', api: 'responses', start: confab() },
+  { id: 'chat1', name: 'Confab chat/completions, 1 shard', api: 'chat', start: confab(1) },
+  { id: 'responses1', name: 'Confab responses (stored), 1 shard', api: 'responses', start: confab(1) },
+  { id: 'chat2', name: 'Confab chat/completions, 2 shards', api: 'chat', start: confab(2) },
+  { id: 'responses2', name: 'Confab responses (stored), 2 shards', api: 'responses', start: confab(2) },
+].filter(({ id }) => id === 'nginx' || wanted(process.argv[4], id));
 
 async function load(way, port, args) {
   const child = start(kLoad, ['--port', String(port), '--api', way.api, '--label', way.name, '--timeout', '30', '--header', `Authorization: Bearer ${account.key}`, ...args]);
@@ -74,11 +81,11 @@ for (let i = 0; i < kRounds; ++i) {
 await stop(mock.child);
 
 for (const { name, title } of cases) {
-  const nginx = ways[1].results[name];
+  const nginx = ways.find(({ id }) => id === 'nginx').results[name];
   const rows = ways.map((way) => {
     const results = way.results[name];
     const mid = (pick) => median(results.map(pick));
-    const direct = way === ways[0];
+    const direct = way.id === 'direct';
     // Ratios are taken within each round, so that what disturbs a round disturbs both sides.
     const ratio = median(results.map((result, i) => result.cpuPerToken / nginx[i].cpuPerToken));
     return [

@@ -91,7 +91,6 @@ net::Flow ChatRelay::on_body(std::string_view bytes) {
     if (!fed) {
         add_error(fed.error());
     }
-    news_.notify();
     return done_ ? net::Flow::finish : net::Flow::go_on;
 }
 
@@ -106,6 +105,26 @@ llm::SseHandler::Next ChatRelay::on_event(const llm::SseEvent& event) {
         return Next::stop;
     }
     return Next::more;
+}
+
+void ChatRelay::on_read_end() {
+    if (shape_ == Shape::events) {
+        push();
+    }
+}
+
+// Straight to the client's socket while it takes everything; send_to() has to be woken only when it does not.
+void ChatRelay::push() {
+    if (writer_ != nullptr && !pending_.empty()) {
+        const auto offered = writer_->offer(pending_);
+        if (offered != web::StreamWriter::Offer::refused) {
+            pending_.clear();
+        }
+        if (offered == web::StreamWriter::Offer::sent && !done_) {
+            return;
+        }
+    }
+    news_.notify();
 }
 
 void ChatRelay::add_data(std::string_view data) {
@@ -158,16 +177,23 @@ Task<std::optional<base::Error>> ChatRelay::wait_for_head() {
 }
 
 Task<void> ChatRelay::send_to(web::StreamWriter& writer) {
+    struct Attached {
+        web::StreamWriter*& slot;
+
+        ~Attached() { slot = nullptr; }
+    } attached{writer_};
+
+    writer_ = &writer;
     std::string sending;
     while (!writer.client_gone()) {
-        if (!pending_.empty()) {
+        if (!pending_.empty() || writer.has_rest()) {
             sending.clear();
             std::swap(sending, pending_);
-            if (std::exchange(paused_, false)) {
-                call_.resume();
-            }
             if (!co_await writer.write(sending)) {
                 break;
+            }
+            if (std::exchange(paused_, false)) {
+                call_.resume();  // after the write: what it delivers may go straight to the socket
             }
         } else if (done_) {
             co_return;

@@ -39,8 +39,10 @@ private:
     Task<void> pump(std::shared_ptr<ChatRelay> self);
     void on_head(const net::HttpHead& head) override;
     net::Flow on_body(std::string_view bytes) override;
+    void on_read_end() override;
     Next on_event(const llm::SseEvent& event) override;
     void end(const base::Result<net::HttpHead>& sent);
+    void push();
     void add_data(std::string_view data);
     void add_error(const base::Error& error);
 
@@ -51,6 +53,7 @@ private:
     net::HttpCall call_;
     llm::SseParser parser_;
     net::Waker news_;
+    web::StreamWriter* writer_ = nullptr;  // while send_to() runs
     std::string pending_;
     std::string document_;  // of an answer that is no stream
     Shape shape_ = Shape::unknown;

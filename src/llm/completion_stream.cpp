@@ -188,9 +188,21 @@ SseHandler::Next CompletionStream::on_event(const SseEvent& event) {
 }
 
 void CompletionStream::take_data(std::string_view data, bool is_error) {
+    if (!is_error && !torn_event_) {
+        if (const auto piece = template_.match(data)) {
+            text(*piece);
+            check_budget();
+            return;
+        }
+    }
     EventArena arena;
     if (const auto parsed = parse_whole(data, arena.storage())) {
+        pieces_ = 0;
+        only_text_ = {};
         take_value(*parsed, is_error);
+        if (pieces_ == 1 && !done_) {
+            template_.learn(data, only_text_);
+        }
         return;
     }
     split_glued(data, is_error);
@@ -312,6 +324,7 @@ void CompletionStream::take_delta(const json::object& delta) {
         !refusal.empty()) {
         if (const std::string_view fitting = budget_.take(refusal); !fitting.empty()) {
             said_something_ = true;
+            ++pieces_;
             sink_.on_refusal(fitting);
         }
     }
@@ -320,7 +333,8 @@ void CompletionStream::take_delta(const json::object& delta) {
 
 void CompletionStream::take_content(const json::value& content) {
     if (const json::string* whole = content.if_string()) {
-        text(view(*whole));
+        only_text_ = view(*whole);
+        text(only_text_);
     } else if (const json::array* parts = content.if_array()) {
         std::ranges::for_each(*parts, [this](const json::value& part) { take_part(part); });
     }
@@ -375,11 +389,13 @@ void CompletionStream::take_tool_calls(const json::object& delta) {
         fail(Fault::Kind::too_large, "The model server sent too many tool calls.", "too_many_tool_calls");
     }
     said_something_ = said_something_ || !tools_.empty();
+    pieces_ += tools_.empty() ? 0 : 2;  // whatever it was, it was not only text
 }
 
 void CompletionStream::text(std::string_view piece) {
     if (const std::string_view fitting = budget_.take(text_joiner_.join(piece, scratch_)); !fitting.empty()) {
         said_something_ = true;
+        ++pieces_;
         sink_.on_text(fitting);
     }
 }
@@ -387,6 +403,7 @@ void CompletionStream::text(std::string_view piece) {
 void CompletionStream::reasoning(std::string_view piece) {
     if (const std::string_view fitting = budget_.take(reasoning_joiner_.join(piece, scratch_)); !fitting.empty()) {
         said_something_ = true;
+        ++pieces_;
         sink_.on_reasoning(fitting);
     }
 }

@@ -13,6 +13,7 @@
 
 #include "base/json.hpp"
 #include "llm/completion_sink.hpp"
+#include "llm/delta_template.hpp"
 #include "llm/error_body.hpp"
 #include "llm/events.hpp"
 #include "llm/sse_parser.hpp"
@@ -88,7 +89,10 @@ private:
     Utf8Joiner reasoning_joiner_;
     Utf8Joiner refusal_joiner_;
     std::string scratch_;  // of the joiners
-    std::string body_;     // of a document or a page
+    DeltaTemplate template_;
+    std::string_view only_text_;  // of the event being parsed: the last content that was a string
+    int pieces_ = 0;              // of the event being parsed: what it brought
+    std::string body_;            // of a document or a page
     std::string raw_finish_reason_;
     std::optional<Usage> usage_;
     std::optional<Fault> fault_;

@@ -1,9 +1,12 @@
 #include "net/http_client.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <list>
 #include <set>
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -11,20 +14,31 @@
 #include <curl/curl.h>
 
 #include "base/text.hpp"
+#include "net/http_transfer.hpp"
+#include "net/plain_http.hpp"
 
 namespace confab::net {
 
 namespace {
 
 constexpr long kConnectTimeoutMs = 10'000;
-constexpr long kReadBufferBytes = 4096;  // per live transfer; tokens are small, and 1,000 streams times 16 KiB is not
+constexpr long kReadBufferBytes = 1024;       // per live transfer, libcurl's least; tokens are small, streams are many
 constexpr std::chrono::seconds kDrainMax{2};  // for what follows the end of an answer
 constexpr std::size_t kIdleHandlesMax = 32;   // easy handles kept for reuse
-constexpr int kEventsPerWake = 64;
+constexpr int kEventsPerWake = 128;
+constexpr int kRoundsPerWake = 8;  // then others have their turn
 
 void init_curl_once() {
     static const CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
     CONFAB_ASSERT(result == CURLE_OK);
+}
+
+// As libcurl understands it: the upper-case form of http_proxy is ignored, for CGI's sake.
+bool proxy_in_environment() {
+    return std::ranges::any_of(std::array{"http_proxy", "all_proxy", "ALL_PROXY"}, [](const char* name) {
+        const char* value = std::getenv(name);
+        return value != nullptr && *value != '\0';
+    });
 }
 
 template <class T>
@@ -33,25 +47,17 @@ void set(CURL* handle, CURLoption option, T value) {
     CONFAB_ASSERT(result == CURLE_OK);
 }
 
-base::Error failed(base::Errc errc, std::string code, std::string message) {
-    base::Error error;
-    error.errc = errc;
-    error.code = std::move(code);
-    error.message = std::move(message);
-    return error;
-}
-
 base::Error translate(CURLcode result, const char* detail) {
     const std::string text = *detail != '\0' ? detail : curl_easy_strerror(result);
     switch (result) {
         case CURLE_COULDNT_RESOLVE_HOST:
         case CURLE_COULDNT_RESOLVE_PROXY:
         case CURLE_COULDNT_CONNECT:
-            return failed(
+            return http_failure(
                 base::Errc::upstream_failed, "upstream_unreachable", "The model server cannot be reached: " + text + "."
             );
         case CURLE_OPERATION_TIMEDOUT:
-            return failed(
+            return http_failure(
                 base::Errc::upstream_timeout,
                 "upstream_timeout",
                 "The model server did not answer in time: " + text + "."
@@ -60,20 +66,20 @@ base::Error translate(CURLcode result, const char* detail) {
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CERTPROBLEM:
         case CURLE_SSL_CACERT_BADFILE:
-            return failed(
+            return http_failure(
                 base::Errc::upstream_failed,
                 "upstream_tls",
                 "The secure connection to the model server failed: " + text + "."
             );
         case CURLE_URL_MALFORMAT:
         case CURLE_UNSUPPORTED_PROTOCOL:
-            return failed(
+            return http_failure(
                 base::Errc::upstream_failed,
                 "upstream_bad_url",
                 "The model server's base URL is not usable: " + text + "."
             );
         default:
-            return failed(
+            return http_failure(
                 base::Errc::upstream_failed,
                 "upstream_disconnected",
                 "The connection to the model server broke: " + text + "."
@@ -83,40 +89,22 @@ base::Error translate(CURLcode result, const char* detail) {
 
 }  // namespace
 
-// What libcurl knows of one exchange. Owned by its HttpCall, or by the client while it drains.
-struct HttpCall::Transfer {
-    Transfer(HttpClient::Impl& impl, Executor executor) : client(&impl), ended(executor) {}
+base::Error http_failure(base::Errc errc, std::string code, std::string message) {
+    base::Error error;
+    error.errc = errc;
+    error.code = std::move(code);
+    error.message = std::move(message);
+    return error;
+}
 
-    HttpClient::Impl* client;
-    HttpRequest request;
-    HttpSink* sink = nullptr;  // null while draining
-    CURL* handle = nullptr;    // null before send() and after the end
-    curl_slist* headers = nullptr;
-    HttpHead head;
-    bool head_delivered = false;
-    bool over = false;  // `error` and `head` are final
-    bool drains = false;
-    bool paused = false;
-    std::optional<base::Error> error;
-    Waker ended;
-    Deadline patience = Deadline::never();  // of the next byte
-    std::uint64_t body_bytes = 0;
-    std::array<char, CURL_ERROR_SIZE> detail{};
-
-    void finish(std::optional<base::Error> result) {
-        if (!over) {
-            over = true;
-            error = std::move(result);
-            ended.notify();
-        }
-    }
-};
-
-struct HttpClient::Impl {
-    using Transfer = HttpCall::Transfer;
+struct HttpClient::Impl final : PlainHttp::Owner {
+    using Transfer = HttpTransfer;
 
     explicit Impl(Shard& shard)
-        : executor(shard.executor()), epoll(executor, ::epoll_create1(EPOLL_CLOEXEC)), timer(executor) {
+        : executor(shard.executor()),
+          epoll(executor, ::epoll_create1(EPOLL_CLOEXEC)),
+          timer(executor),
+          plain(epoll.native_handle(), *this) {
         init_curl_once();
         multi = curl_multi_init();
         CONFAB_ASSERT(multi != nullptr);
@@ -133,6 +121,7 @@ struct HttpClient::Impl {
         for (auto& transfer : draining) {
             detach(*transfer);
         }
+        draining.clear();
         CONFAB_ASSERT(live.empty());
         for (CURL* handle : idle_handles) {
             curl_easy_cleanup(handle);
@@ -161,20 +150,35 @@ struct HttpClient::Impl {
         return 0;
     }
 
+    // The timer is armed anew only to fire earlier; when it fires too early it is armed for the rest. libcurl changes
+    // its mind at nearly every read, and each change would be a system call.
     static int timer_changed(CURLM* /*multi*/, long timeout_ms, void* self) {
         auto& impl = *static_cast<Impl*>(self);
-        if (timeout_ms < 0) {
-            impl.timer.cancel();
-            return 0;
+        using Clock = std::chrono::steady_clock;
+        impl.timer_due =
+            timeout_ms < 0 ? Clock::time_point::max() : Clock::now() + std::chrono::milliseconds(timeout_ms);
+        if (impl.timer_due < impl.timer_armed) {
+            impl.arm_timer();
         }
-        impl.timer.expires_after(std::chrono::milliseconds(timeout_ms));
-        impl.timer.async_wait([&impl, alive = impl.alive](const boost::system::error_code& ec) {
-            if (!ec && *alive) {
-                impl.act(CURL_SOCKET_TIMEOUT, 0);
-                impl.collect_finished();
+        return 0;
+    }
+
+    void arm_timer() {
+        timer_armed = timer_due;
+        timer.expires_at(timer_due);
+        timer.async_wait([this, alive = alive](const boost::system::error_code& ec) {
+            if (ec || !*alive) {
+                return;
+            }
+            timer_armed = std::chrono::steady_clock::time_point::max();
+            if (timer_due <= std::chrono::steady_clock::now()) {
+                timer_due = std::chrono::steady_clock::time_point::max();
+                act(CURL_SOCKET_TIMEOUT, 0);  // sets the next one
+                collect_finished();
+            } else if (timer_due != std::chrono::steady_clock::time_point::max()) {
+                arm_timer();
             }
         });
-        return 0;
     }
 
     void watch() {
@@ -186,24 +190,44 @@ struct HttpClient::Impl {
         });
     }
 
+    // Until none is ready: the outer set reports only changes.
     void serve_ready_sockets() {
         std::array<epoll_event, kEventsPerWake> events{};
-        const int count = ::epoll_wait(epoll.native_handle(), events.data(), kEventsPerWake, 0);
-        for (int i = 0; i < count; ++i) {
-            const auto& event = events[static_cast<std::size_t>(i)];
-            int mask = 0;
-            mask |= (event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 ? CURL_CSELECT_IN : 0;
-            mask |= (event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0;
-            act(event.data.fd, mask);
+        int count = kEventsPerWake;
+        for (int round = 0; count == kEventsPerWake; ++round) {
+            if (round == kRoundsPerWake) {
+                asio::post(executor, [this, alive = alive] {
+                    if (*alive) {
+                        serve_ready_sockets();
+                    }
+                });
+                break;
+            }
+            count = ::epoll_wait(epoll.native_handle(), events.data(), kEventsPerWake, 0);
+            for (int i = 0; i < count; ++i) {
+                const auto& event = events[static_cast<std::size_t>(i)];
+                if (plain.owns(event.data.fd)) {
+                    plain.on_ready(event.data.fd, event.events);
+                    continue;
+                }
+                int mask = 0;
+                mask |= (event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 ? CURL_CSELECT_IN : 0;
+                mask |= (event.events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0;
+                act(event.data.fd, mask);
+            }
         }
         collect_finished();
     }
 
     void act(curl_socket_t fd, int mask) {
         int running = 0;
+        fed = nullptr;
         inside = true;
         curl_multi_socket_action(multi, fd, mask, &running);
         inside = false;
+        if (fed != nullptr && fed->sink != nullptr) {
+            fed->sink->on_read_end();
+        }
     }
 
     void collect_finished() {
@@ -220,48 +244,109 @@ struct HttpClient::Impl {
 
     // ---- the life of a transfer ----
 
-    void ended(Transfer& transfer, CURLcode result) {
-        deliver_head(transfer);
-        std::optional<base::Error> error;
-        if (result != CURLE_OK) {
-            error = translate(result, transfer.detail.data());
-        }
-        detach(transfer);
-        if (transfer.drains) {
-            draining.remove_if([&](const auto& entry) { return entry.get() == &transfer; });
-            return;
-        }
-        transfer.finish(std::move(error));
-    }
-
     void attach(Transfer& transfer) {
-        transfer.handle = take_handle();
-        configure(transfer);
         live.insert(&transfer);
         ++counters.requests;
         counters.requests_live = live.size();
         transfer.patience = Deadline::after(transfer.request.first_byte_max);
-        const CURLMcode added = curl_multi_add_handle(multi, transfer.handle);
+        route(transfer);
+    }
+
+    // Chooses the engine.
+    void route(Transfer& transfer) {
+        const auto url = has_proxy ? std::nullopt : parse_plain_url(transfer.request.url);
+        if (url && plain.begin_on_kept(transfer, *url)) {
+            ++counters.connections_reused;
+            return;
+        }
+        transfer.curl = std::make_unique<Transfer::Curl>();
+        transfer.curl->handle = take_handle();
+        transfer.curl->only_connects = url.has_value();
+        configure_connection(transfer);
+        if (url) {
+            transfer.curl->origin = "http://" + url->origin + "/";
+            set(transfer.curl->handle, CURLOPT_URL, transfer.curl->origin.c_str());
+            set(transfer.curl->handle, CURLOPT_CONNECT_ONLY, 1L);
+        } else {
+            configure_request(transfer);
+        }
+        const CURLMcode added = curl_multi_add_handle(multi, transfer.curl->handle);
         CONFAB_ASSERT(added == CURLM_OK);
     }
 
-    // Takes the transfer out of libcurl. An exchange that is not over loses its connection here.
-    void detach(Transfer& transfer) {
-        if (transfer.handle == nullptr) {
+    // libcurl has ended a transfer, or has connected for PlainHttp.
+    void ended(Transfer& transfer, CURLcode result) {
+        if (transfer.curl->only_connects && result == CURLE_OK) {
+            hand_over(transfer);
             return;
         }
-        CONFAB_ASSERT(!inside);
-        long opened = 0;
-        curl_easy_getinfo(transfer.handle, CURLINFO_NUM_CONNECTS, &opened);
-        counters.connections_opened += static_cast<std::uint64_t>(opened);
-        if (opened == 0 && transfer.head_delivered) {
-            ++counters.connections_reused;
+        deliver_curl_head(transfer);
+        std::optional<base::Error> error;
+        if (result != CURLE_OK) {
+            error = translate(result, transfer.curl->detail.data());
         }
-        curl_multi_remove_handle(multi, transfer.handle);
-        give_handle(std::exchange(transfer.handle, nullptr));
-        curl_slist_free_all(std::exchange(transfer.headers, nullptr));
+        conclude(transfer, std::move(error));
+    }
+
+    void hand_over(Transfer& transfer) {
+        curl_socket_t socket = CURL_SOCKET_BAD;
+        curl_easy_getinfo(transfer.curl->handle, CURLINFO_ACTIVESOCKET, &socket);
+        const int own = socket == CURL_SOCKET_BAD ? -1 : ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+        if (own < 0) {
+            conclude(transfer, translate(CURLE_COULDNT_CONNECT, "no socket is left"));
+            return;
+        }
+        ::epoll_ctl(epoll.native_handle(), EPOLL_CTL_DEL, socket, nullptr);  // would outlive its number otherwise
+        release_curl(transfer);
+        ++counters.connections_opened;
+        plain.begin(transfer, *parse_plain_url(transfer.request.url), own);
+    }
+
+    void plain_ended(Transfer& transfer, std::optional<base::Error> error) override {
+        conclude(transfer, std::move(error));
+    }
+
+    void plain_lost(Transfer& transfer) override {
+        --counters.connections_reused;
+        route(transfer);
+    }
+
+    void conclude(Transfer& transfer, std::optional<base::Error> error) {
+        detach(transfer);
+        if (transfer.drains) {
+            draining.remove_if([&](const auto& entry) { return entry.get() == &transfer; });
+        } else {
+            transfer.finish(std::move(error));
+        }
+    }
+
+    // Takes the transfer out of its engine. An exchange that is not over loses its connection here.
+    void detach(Transfer& transfer) {
+        if (transfer.curl) {
+            long opened = 0;
+            curl_easy_getinfo(transfer.curl->handle, CURLINFO_NUM_CONNECTS, &opened);
+            counters.connections_opened += static_cast<std::uint64_t>(opened);
+            if (opened == 0 && transfer.head_delivered) {
+                ++counters.connections_reused;
+            }
+            release_curl(transfer);
+        }
+        if (transfer.connection != nullptr) {
+            plain.drop(transfer);
+        }
         live.erase(&transfer);
         counters.requests_live = live.size();
+    }
+
+    void release_curl(Transfer& transfer) {
+        CONFAB_ASSERT(!inside);
+        curl_multi_remove_handle(multi, transfer.curl->handle);
+        give_handle(transfer.curl->handle);
+        curl_slist_free_all(transfer.curl->headers);
+        transfer.curl.reset();
+        if (fed == &transfer) {
+            fed = nullptr;
+        }
     }
 
     CURL* take_handle() {
@@ -284,23 +369,28 @@ struct HttpClient::Impl {
         }
     }
 
-    void configure(Transfer& transfer) {
-        CURL* handle = transfer.handle;
-        const HttpRequest& request = transfer.request;
-        for (const std::string& header : request.headers) {
-            transfer.headers = curl_slist_append(transfer.headers, header.c_str());
-        }
-        transfer.headers = curl_slist_append(transfer.headers, "Expect:");  // no 100-continue round trip
+    void configure_connection(Transfer& transfer) {
+        CURL* handle = transfer.curl->handle;
         set(handle, CURLOPT_PRIVATE, &transfer);
-        set(handle, CURLOPT_URL, request.url.c_str());
         set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-        set(handle, CURLOPT_FOLLOWLOCATION, 0L);  // a redirect must not carry the key elsewhere
-        set(handle, CURLOPT_HTTPHEADER, transfer.headers);
         set(handle, CURLOPT_NOSIGNAL, 1L);
         set(handle, CURLOPT_QUICK_EXIT, 1L);  // removing a handle must not wait for a name server that does not answer
-        set(handle, CURLOPT_ERRORBUFFER, transfer.detail.data());
+        set(handle, CURLOPT_ERRORBUFFER, transfer.curl->detail.data());
         set(handle, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
         set(handle, CURLOPT_BUFFERSIZE, kReadBufferBytes);
+    }
+
+    void configure_request(Transfer& transfer) {
+        CURL* handle = transfer.curl->handle;
+        const HttpRequest& request = transfer.request;
+        curl_slist* headers = nullptr;
+        for (const std::string& header : request.headers) {
+            headers = curl_slist_append(headers, header.c_str());
+        }
+        transfer.curl->headers = curl_slist_append(headers, "Expect:");  // no 100-continue round trip
+        set(handle, CURLOPT_URL, request.url.c_str());
+        set(handle, CURLOPT_FOLLOWLOCATION, 0L);  // a redirect must not carry the key elsewhere
+        set(handle, CURLOPT_HTTPHEADER, transfer.curl->headers);
         set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
         set(handle, CURLOPT_USERAGENT, "Confab");
         set(handle, CURLOPT_HEADERFUNCTION, &Impl::header_arrived);
@@ -338,45 +428,24 @@ struct HttpClient::Impl {
         return line.size();
     }
 
-    static void deliver_head(Transfer& transfer) {
+    static void deliver_curl_head(Transfer& transfer) {
         long status = 0;
-        curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
-        if (transfer.head_delivered || status == 0 || transfer.sink == nullptr) {
-            return;
+        curl_easy_getinfo(transfer.curl->handle, CURLINFO_RESPONSE_CODE, &status);
+        if (status != 0) {
+            transfer.deliver_head(static_cast<unsigned>(status));
         }
-        transfer.head.status = static_cast<unsigned>(status);
-        transfer.head_delivered = true;
-        transfer.sink->on_head(transfer.head);
     }
 
     static std::size_t body_arrived(char* data, std::size_t size, std::size_t count, void* self) {
         auto& transfer = *static_cast<Transfer*>(self);
         const std::size_t bytes = size * count;
-        transfer.client->counters.bytes_received += bytes;
-        if (transfer.sink == nullptr) {
-            return bytes;  // draining
-        }
-        deliver_head(transfer);
-        if (transfer.body_bytes + bytes > transfer.request.body_bytes_max) {
-            transfer.finish(
-                failed(base::Errc::upstream_failed, "upstream_too_large", "The model server's answer is too large.")
-            );
+        deliver_curl_head(transfer);
+        transfer.client->fed = &transfer;
+        const auto flow = transfer.deliver_body({data, bytes});
+        if (!flow) {
             return CURL_WRITEFUNC_ERROR;
         }
-        const Flow flow = transfer.sink->on_body({data, bytes});
-        if (flow == Flow::pause) {
-            transfer.paused = true;
-            transfer.patience = Deadline::never();
-            return CURL_WRITEFUNC_PAUSE;
-        }
-        transfer.body_bytes += bytes;
-        transfer.patience = Deadline::after(transfer.request.idle_max);
-        if (flow == Flow::finish) {
-            transfer.sink = nullptr;
-            transfer.patience = Deadline::after(kDrainMax);
-            transfer.finish(std::nullopt);
-        }
-        return bytes;
+        return *flow == Flow::pause ? CURL_WRITEFUNC_PAUSE : bytes;
     }
 
     void enforce_deadlines(std::chrono::steady_clock::time_point now) {
@@ -387,24 +456,18 @@ struct HttpClient::Impl {
             }
         }
         for (Transfer* transfer : late) {
-            const bool drains = transfer->drains;
-            detach(*transfer);
-            if (drains) {
-                draining.remove_if([&](const auto& entry) { return entry.get() == transfer; });
-            } else {
-                transfer->finish(failed(
-                    base::Errc::upstream_timeout,
-                    "upstream_timeout",
-                    transfer->body_bytes == 0 ? "The model server did not begin to answer in time."
-                                              : "The model server fell silent in the middle of its answer."
-                ));
-            }
+            const char* why = transfer->body_bytes == 0 ? "The model server did not begin to answer in time."
+                                                        : "The model server fell silent in the middle of its answer.";
+            conclude(*transfer, http_failure(base::Errc::upstream_timeout, "upstream_timeout", why));
         }
+        plain.close_idle_since(now - kIdleConnectionMax);
     }
 
     Executor executor;
     asio::posix::basic_stream_descriptor<Executor> epoll;
     Timer timer;
+    std::chrono::steady_clock::time_point timer_due = std::chrono::steady_clock::time_point::max();    // libcurl's wish
+    std::chrono::steady_clock::time_point timer_armed = std::chrono::steady_clock::time_point::max();  // when it fires
     CURLM* multi = nullptr;
     Ticker::Subscription tick;
     std::set<Transfer*> live;  // every transfer that libcurl holds, draining ones too
@@ -413,8 +476,49 @@ struct HttpClient::Impl {
     std::vector<CURL*> idle_handles;
     HttpClientCounters counters;
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
-    bool inside = false;  // within a libcurl callback: no handle may be removed
+    Transfer* fed = nullptr;  // who got bytes during the present action of libcurl
+    bool inside = false;      // within a libcurl callback: no handle may be removed
+    const bool has_proxy = proxy_in_environment();
+    PlainHttp plain;
 };
+
+// ---- HttpTransfer ----
+
+void HttpTransfer::deliver_head(unsigned status) {
+    if (head_delivered || sink == nullptr) {
+        return;
+    }
+    head.status = status;
+    head_delivered = true;
+    sink->on_head(head);
+}
+
+std::optional<Flow> HttpTransfer::deliver_body(std::string_view bytes) {
+    client->counters.bytes_received += bytes.size();
+    if (sink == nullptr) {
+        return Flow::go_on;  // draining
+    }
+    if (body_bytes + bytes.size() > request.body_bytes_max) {
+        finish(
+            http_failure(base::Errc::upstream_failed, "upstream_too_large", "The model server's answer is too large.")
+        );
+        return std::nullopt;
+    }
+    const Flow flow = sink->on_body(bytes);
+    if (flow == Flow::pause) {
+        paused = true;
+        patience = Deadline::never();
+        return flow;
+    }
+    body_bytes += bytes.size();
+    patience = Deadline::after(request.idle_max);
+    if (flow == Flow::finish) {
+        sink = nullptr;
+        patience = Deadline::after(kDrainMax);
+        finish(std::nullopt);
+    }
+    return flow;
+}
 
 HttpClient::HttpClient(Shard& shard) : impl_(std::make_unique<Impl>(shard)) {}
 
@@ -425,14 +529,14 @@ const HttpClientCounters& HttpClient::counters() const {
 }
 
 HttpCall::HttpCall(HttpClient& client, HttpRequest request, HttpSink& sink)
-    : transfer_(std::make_unique<Transfer>(*client.impl_, client.impl_->executor)) {
+    : transfer_(std::make_unique<HttpTransfer>(*client.impl_, client.impl_->executor)) {
     transfer_->request = std::move(request);
     transfer_->sink = &sink;
 }
 
 HttpCall::~HttpCall() {
     HttpClient::Impl& client = *transfer_->client;
-    if (transfer_->handle == nullptr) {
+    if (!transfer_->curl && transfer_->connection == nullptr) {
         return;
     }
     if (transfer_->over && !transfer_->error) {
@@ -463,15 +567,21 @@ void HttpCall::cancel() {
     }
     transfer_->sink = nullptr;
     transfer_->client->detach(*transfer_);
-    transfer_->finish(failed(base::Errc::cancelled, "cancelled", "The request was cancelled."));
+    transfer_->finish(http_failure(base::Errc::cancelled, "cancelled", "The request was cancelled."));
 }
 
 void HttpCall::resume() {
-    if (std::exchange(transfer_->paused, false) && transfer_->handle != nullptr) {
-        transfer_->patience = Deadline::after(transfer_->request.idle_max);
-        transfer_->client->inside = true;  // held-back bytes are delivered from within this call
-        curl_easy_pause(transfer_->handle, CURLPAUSE_CONT);
-        transfer_->client->inside = false;
+    if (!std::exchange(transfer_->paused, false)) {
+        return;
+    }
+    transfer_->patience = Deadline::after(transfer_->request.idle_max);
+    HttpClient::Impl& client = *transfer_->client;
+    if (transfer_->connection != nullptr) {
+        client.plain.resume(*transfer_);
+    } else if (transfer_->curl) {
+        client.inside = true;  // held-back bytes are delivered from within this call
+        curl_easy_pause(transfer_->curl->handle, CURLPAUSE_CONT);
+        client.inside = false;
     }
 }
 

@@ -1,10 +1,11 @@
 // HttpClient: the one HTTP client of a shard, made once and kept for as long as the server runs.
 //
-// It wraps a libcurl multi handle whose connection pool serves every request of the shard: keep-alive, HTTP/2 where TLS
-// offers it, proxies from the environment (http_proxy, https_proxy, no_proxy). libcurl appears only in http_client.cpp.
+// Two engines with one connection pool each serve the shard's requests. libcurl has TLS, HTTP/2 where TLS offers it,
+// and proxies from the environment (http_proxy, https_proxy, no_proxy); it appears only in http_client.cpp. What goes
+// to an http:// address without a proxy is carried by PlainHttp.
 //
-// libcurl's sockets sit in an epoll set of their own, which Asio watches as a single descriptor: one wake-up serves
-// every socket that is ready, and no per-read re-arming is needed.
+// All sockets sit in an epoll set of their own, which Asio watches as a single descriptor: one wake-up serves every
+// socket that is ready, and no per-read re-arming is needed.
 #pragma once
 
 #include <chrono>
@@ -54,6 +55,9 @@ public:
     virtual ~HttpSink() = default;
     virtual void on_head(const HttpHead& head) = 0;  // once, before the first on_body
     virtual Flow on_body(std::string_view bytes) = 0;
+
+    // What one read brought was handed over, in however many pieces: the moment to pass it on.
+    virtual void on_read_end() {}
 };
 
 struct HttpClientCounters {
@@ -63,6 +67,8 @@ struct HttpClientCounters {
     std::uint64_t bytes_received = 0;
     std::uint64_t requests_live = 0;
 };
+
+struct HttpTransfer;
 
 class HttpClient {
 public:
@@ -74,9 +80,10 @@ public:
     // To be read on the shard's thread.
     const HttpClientCounters& counters() const;
 
+    struct Impl;
+
 private:
     friend class HttpCall;
-    struct Impl;
     std::unique_ptr<Impl> impl_;
 };
 
@@ -102,9 +109,7 @@ public:
     void resume();
 
 private:
-    friend class HttpClient;
-    struct Transfer;
-    std::unique_ptr<Transfer> transfer_;
+    std::unique_ptr<HttpTransfer> transfer_;
 };
 
 }  // namespace confab::net

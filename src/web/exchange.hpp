@@ -57,8 +57,20 @@ struct Request {
 class StreamWriter {
 public:
     virtual ~StreamWriter() = default;
-    // One write, one chunk. False when the client is gone or too slow (30 s without progress): stop then.
+
+    enum class Offer : std::uint8_t {
+        sent,     // all of it
+        kept,     // taken, but not sent whole: write() soon, if only an empty string
+        refused,  // not taken: the client has not taken what came before, or is gone
+    };
+
+    // Sends at once, without waiting; one chunk. May be called outside the coroutine that streams.
+    virtual Offer offer(std::string_view bytes) = 0;
+    // What an offer left over, then these bytes, as one chunk; waits for the client. False when the client is gone or
+    // too slow (30 s without progress): stop then.
     virtual net::Task<bool> write(std::string_view bytes) = 0;
+    // An offer left something over.
+    virtual bool has_rest() const = 0;
     virtual bool client_gone() const = 0;
 };
 

@@ -142,7 +142,7 @@ Task<Session::Next> Session::serve_one() {
         if (has_body && base::iequals(expectation, "100-continue")) {
             static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
             const std::vector<asio::const_buffer> interim{asio::buffer(kContinue)};
-            co_await write_all(interim);
+            co_await write_all(wire_, interim);
         }
         const auto read = co_await read_body(parser, *verdict, (*route)->body_bytes_max);
         if (!read) {
@@ -374,7 +374,7 @@ std::string Session::render_head(const Reply& reply, std::optional<std::size_t> 
     }
     if (content_length) {
         line("content-length", std::to_string(*content_length));
-    } else if (chunked_answer_) {
+    } else if (streams_chunked_) {
         line("transfer-encoding", "chunked");
     }
     line("x-request-id", request_.id);
@@ -401,16 +401,6 @@ std::string Session::render_head(const Reply& reply, std::optional<std::size_t> 
     return head;
 }
 
-Task<bool> Session::write_all(const std::vector<asio::const_buffer>& buffers) {
-    deadline_ = Deadline::after(kWriteStallMax);
-    boost::system::error_code ec;
-    const std::size_t sent = co_await asio::async_write(socket_, buffers, asio::redirect_error(use_task, ec));
-    deadline_ = Deadline::never();
-    environment_.counters.bytes_sent.add(sent);
-    client_gone_ = client_gone_ || ec.failed();
-    co_return !client_gone_;
-}
-
 Task<bool> Session::send(Reply& reply) {
     const std::string_view body = reply.static_body.empty() ? std::string_view(reply.body) : reply.static_body;
     const bool bodiless = reply.status == 204 || reply.status == 304;
@@ -419,11 +409,11 @@ Task<bool> Session::send(Reply& reply) {
     if (!bodiless && request_.method != "HEAD") {
         buffers.push_back(asio::buffer(body));
     }
-    co_return co_await write_all(buffers);
+    co_return co_await write_all(wire_, buffers);
 }
 
 Task<bool> Session::send_stream(Reply& reply) {
-    chunked_answer_ = !request_.http_1_0;
+    streams_chunked_ = !request_.http_1_0;
     if (request_.http_1_0) {
         request_.keep_alive = false;  // the end of the body is the end of the connection
     }
@@ -433,49 +423,26 @@ Task<bool> Session::send_stream(Reply& reply) {
     }
     const std::string head = render_head(reply, std::nullopt);
     const std::vector<asio::const_buffer> head_buffer{asio::buffer(head)};
-    if (co_await write_all(head_buffer) && reply.streamer) {
-        watch_client([streamer = reply.streamer.get()] { streamer->client_gone(); });
-        try {
-            co_await reply.streamer->stream(*this);
-        } catch (const boost::system::system_error& e) {
-            if (e.code() == asio::error::operation_aborted) {
-                throw;
-            }
-            spdlog::error("stream_failed id={} error=\"{}\"", request_.id, e.what());
-            client_gone_ = true;
-        } catch (const std::exception& e) {
-            spdlog::error("stream_failed id={} error=\"{}\"", request_.id, e.what());
-            client_gone_ = true;  // the answer is not whole: close without the last chunk
-        }
-        unwatch_client();
-    }
-    reply.streamer.reset();
-    if (chunked_answer_ && !client_gone_ && request_.method != "HEAD") {
-        static constexpr std::string_view kLastChunk = "0\r\n\r\n";
-        const std::vector<asio::const_buffer> last{asio::buffer(kLastChunk)};
-        co_await write_all(last);
-    }
-    chunked_answer_ = false;
-    co_return !client_gone_;
-}
-
-Task<bool> Session::write(std::string_view bytes) {
-    if (client_gone_ || bytes.empty()) {
+    if (!co_await write_all(wire_, head_buffer) || !reply.streamer) {
         co_return !client_gone_;
     }
-    if (!chunked_answer_) {
-        const std::vector<asio::const_buffer> plain{asio::buffer(bytes)};
-        co_return co_await write_all(plain);
+    StreamOutput output(wire_, streams_chunked_ ? StreamOutput::Framing::chunked : StreamOutput::Framing::plain);
+    watch_client([streamer = reply.streamer.get()] { streamer->client_gone(); });
+    try {
+        co_await reply.streamer->stream(output);
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::operation_aborted) {
+            throw;
+        }
+        spdlog::error("stream_failed id={} error=\"{}\"", request_.id, e.what());
+        client_gone_ = true;
+    } catch (const std::exception& e) {
+        spdlog::error("stream_failed id={} error=\"{}\"", request_.id, e.what());
+        client_gone_ = true;  // the answer is not whole: close without the last chunk
     }
-    char size_line[24];
-    auto end = std::to_chars(size_line, size_line + 18, bytes.size(), 16).ptr;
-    *end++ = '\r';
-    *end++ = '\n';
-    static constexpr std::string_view kEnd = "\r\n";
-    const std::vector<asio::const_buffer> chunk{
-        asio::buffer(size_line, static_cast<std::size_t>(end - size_line)), asio::buffer(bytes), asio::buffer(kEnd)
-    };
-    co_return co_await write_all(chunk);
+    unwatch_client();
+    reply.streamer.reset();
+    co_return co_await output.finish();
 }
 
 // ---- the client's leaving ----

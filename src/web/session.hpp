@@ -25,13 +25,13 @@
 #include "web/exchange.hpp"
 #include "web/gate.hpp"
 #include "web/router.hpp"
+#include "web/stream_output.hpp"
 
 namespace confab::web {
 
-inline constexpr std::chrono::seconds kHeadMax{10};        // from a request's first byte to the end of its head
-inline constexpr std::chrono::seconds kKeepAliveMax{75};   // between two requests
-inline constexpr std::chrono::seconds kBodyIdleMax{20};    // between two reads of a body
-inline constexpr std::chrono::seconds kWriteStallMax{30};  // a client that takes nothing for so long is dropped
+inline constexpr std::chrono::seconds kHeadMax{10};       // from a request's first byte to the end of its head
+inline constexpr std::chrono::seconds kKeepAliveMax{75};  // between two requests
+inline constexpr std::chrono::seconds kBodyIdleMax{20};   // between two reads of a body
 inline constexpr std::chrono::seconds kBodyGrace{30};  // of a whole body, besides what its size needs at the least rate
 inline constexpr std::uint64_t kBodyRateMin = 64 * 1024;   // bytes per second; slower senders are dropped
 inline constexpr std::size_t kBodyPieceBytes = 64 * 1024;  // a body is leased as it arrives, in steps of this size
@@ -48,7 +48,7 @@ struct SessionEnvironment {
     std::function<net::Task<base::Status>(Request&, const Route&)> admit;
 };
 
-class Session final : public Exchange, public StreamWriter {
+class Session final : public Exchange {
 public:
     Session(net::TcpSocket socket, SessionEnvironment& environment);
     ~Session() override;
@@ -60,10 +60,6 @@ public:
 
     void watch_client(std::function<void()> callback) override;
     void unwatch_client() override;
-
-    net::Task<bool> write(std::string_view bytes) override;
-
-    bool client_gone() const override { return client_gone_; }
 
 private:
     using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
@@ -78,7 +74,6 @@ private:
     net::Task<base::Result<Reply>> handle(const Route& route);
     net::Task<bool> send(Reply& reply);
     net::Task<bool> send_stream(Reply& reply);
-    net::Task<bool> write_all(const std::vector<boost::asio::const_buffer>& buffers);
     net::Task<void> linger();
     std::string render_head(const Reply& reply, std::optional<std::size_t> content_length) const;
     void count(const Reply& reply);
@@ -92,7 +87,8 @@ private:
     net::Ticker::Subscription tick_;
     meter::LiveHandle live_;
     bool client_gone_ = false;
-    bool chunked_answer_ = false;
+    bool streams_chunked_ = false;  // how render_head() announces a streamed answer
+    Wire wire_{socket_, deadline_, client_gone_, environment_.counters};
 
     // State of watch_client, shared with the wait that may outlive its cancellation.
     struct Watch {

@@ -1,0 +1,320 @@
+#include "net/plain_http.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/text.hpp"
+#include "net/http_answer_parser.hpp"
+
+namespace confab::net {
+
+namespace {
+
+constexpr std::size_t kReadBytes = 16 * 1024;
+
+std::string render_head(const HttpRequest& request, const PlainUrl& url) {
+    std::string head =
+        request.method + ' ' + url.target + " HTTP/1.1\r\nHost: " + url.host + "\r\nUser-Agent: Confab\r\n";
+    for (const std::string& header : request.headers) {
+        CONFAB_ASSERT(header.find_first_of("\r\n") == std::string::npos);
+        head += header + "\r\n";
+    }
+    if (request.method == "POST") {
+        head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+    }
+    return head + "\r\n";
+}
+
+bool is_port(std::string_view text) {
+    return !text.empty() && text.size() <= 5 && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<PlainUrl> parse_plain_url(std::string_view url) {
+    constexpr std::string_view kScheme = "http://";
+    if (!url.starts_with(kScheme) || url.find_first_of(" \t\r\n#") != std::string_view::npos) {
+        return std::nullopt;
+    }
+    url.remove_prefix(kScheme.size());
+    const std::size_t path = url.find_first_of("/?");
+    const std::string_view authority = url.substr(0, path);
+    if (authority.empty() || authority.find('@') != std::string_view::npos) {
+        return std::nullopt;
+    }
+    const std::size_t colon = authority.rfind(':');
+    const bool has_port = colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
+    if (has_port && (colon == 0 || !is_port(authority.substr(colon + 1)))) {
+        return std::nullopt;
+    }
+    PlainUrl parts;
+    parts.host = authority;
+    parts.origin = has_port ? parts.host : parts.host + ":80";
+    parts.target = path == std::string_view::npos ? std::string_view() : url.substr(path);
+    if (!parts.target.starts_with('/')) {
+        parts.target.insert(0, 1, '/');
+    }
+    return parts;
+}
+
+class PlainConnection {
+public:
+    PlainConnection(int socket, std::string origin_name) : fd(socket), origin(std::move(origin_name)) {}
+
+    PlainConnection(const PlainConnection&) = delete;
+    PlainConnection& operator=(const PlainConnection&) = delete;
+
+    ~PlainConnection() { ::close(fd); }
+
+    int fd;
+    std::string origin;
+    HttpTransfer* transfer = nullptr;  // null while idle
+    std::optional<HttpAnswerParser> parser;
+    std::string head;      // of the request
+    std::size_t sent = 0;  // bytes of head and body
+    std::string held;      // arrived, but not parsed yet: half a line, or the rest after a pause
+    bool reused = false;
+    std::uint32_t watched = 0;
+    std::chrono::steady_clock::time_point idle_since{};
+};
+
+PlainHttp::PlainHttp(int epoll_fd, Owner& owner) : epoll_fd_(epoll_fd), owner_(owner), read_buffer_(kReadBytes, '\0') {}
+
+PlainHttp::~PlainHttp() = default;
+
+// ---- sending ----
+
+bool PlainHttp::begin_on_kept(HttpTransfer& transfer, const PlainUrl& url) {
+    const auto entry = idle_.find(url.origin);
+    if (entry == idle_.end()) {
+        return false;
+    }
+    PlainConnection& connection = *entry->second.back();
+    entry->second.pop_back();
+    --idle_count_;
+    if (entry->second.empty()) {
+        idle_.erase(entry);
+    }
+    connection.reused = true;
+    start(transfer, url, connection);
+    return true;
+}
+
+void PlainHttp::begin(HttpTransfer& transfer, const PlainUrl& url, int socket) {
+    auto owned = std::make_unique<PlainConnection>(socket, url.origin);
+    PlainConnection& connection = *owned;
+    connections_.insert_or_assign(socket, std::move(owned));
+    start(transfer, url, connection);
+}
+
+void PlainHttp::start(HttpTransfer& transfer, const PlainUrl& url, PlainConnection& connection) {
+    connection.transfer = &transfer;
+    transfer.connection = &connection;
+    connection.parser.emplace(transfer);
+    connection.head = render_head(transfer.request, url);
+    connection.sent = 0;
+    send_more(connection);
+}
+
+// An error is not looked at here: the server may have answered before it closed, so reading tells.
+void PlainHttp::send_more(PlainConnection& connection) {
+    const std::string& body = connection.transfer->request.body;
+    const std::size_t whole = connection.head.size() + body.size();
+    while (connection.sent < whole) {
+        const std::size_t head_sent = std::min(connection.sent, connection.head.size());
+        const std::size_t body_sent = connection.sent - head_sent;
+        iovec parts[2] = {
+            {connection.head.data() + head_sent, connection.head.size() - head_sent},
+            {const_cast<char*>(body.data()) + body_sent, body.size() - body_sent},
+        };
+        msghdr message{};
+        message.msg_iov = parts;
+        message.msg_iovlen = 2;
+        const auto written = ::sendmsg(connection.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (written < 0) {
+            const bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+            watch(connection, full ? EPOLLIN | EPOLLOUT : EPOLLIN);
+            return;
+        }
+        connection.sent += static_cast<std::size_t>(written);
+    }
+    connection.head = std::string();
+    watch(connection, EPOLLIN);
+}
+
+// ---- receiving ----
+
+void PlainHttp::on_ready(int fd, std::uint32_t events) {
+    const auto entry = connections_.find(fd);
+    if (entry == connections_.end() || entry->second->watched == 0) {
+        return;  // closed or paused since the kernel said so
+    }
+    PlainConnection& connection = *entry->second;
+    if (connection.transfer == nullptr) {
+        close(connection);  // idle: whatever a server has to say now, it is not an answer
+        return;
+    }
+    if ((events & EPOLLOUT) != 0) {
+        send_more(connection);
+    }
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+        read(connection);
+    }
+}
+
+void PlainHttp::read(PlainConnection& connection) {
+    const auto got = ::recv(connection.fd, read_buffer_.data(), read_buffer_.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        return;
+    }
+    if (got > 0) {
+        const std::string_view bytes(read_buffer_.data(), static_cast<std::size_t>(got));
+        if (connection.held.empty()) {
+            take(connection, bytes);
+        } else {
+            connection.held += bytes;
+            const std::string joined = std::exchange(connection.held, std::string());
+            take(connection, joined);
+        }
+        return;
+    }
+    if (got == 0 && connection.parser->end_of_stream()) {
+        complete(connection);
+    } else if (!connection.parser->began() && connection.reused) {
+        HttpTransfer& transfer = *connection.transfer;
+        close(connection);
+        owner_.plain_lost(transfer);
+    } else {
+        fail(
+            connection,
+            connection.parser->began() ? "it ended in the middle of the answer" : "it closed without an answer"
+        );
+    }
+}
+
+void PlainHttp::take(PlainConnection& connection, std::string_view bytes) {
+    boost::beast::error_code ec;
+    HttpAnswerParser* parser = &*connection.parser;
+    std::size_t used = 0;
+    do {
+        used = parser->feed(bytes, ec);
+        bytes.remove_prefix(used);
+        if (parser->interim_done()) {
+            connection.parser.emplace(*connection.transfer);
+            parser = &*connection.parser;
+        }
+    } while (used > 0 && !ec && !bytes.empty() && !parser->done() && !parser->paused());
+    HttpTransfer& transfer = *connection.transfer;
+    if (transfer.head_delivered) {
+        transfer.request.body = std::string();  // nobody asks for it again
+    }
+    if (transfer.sink != nullptr) {
+        transfer.sink->on_read_end();
+    }
+    if (ec) {
+        fail(connection, "what it sends is not HTTP");
+    } else if (parser->done()) {
+        connection.held = bytes;
+        complete(connection);
+    } else {
+        connection.held = bytes;
+        if (parser->paused()) {
+            watch(connection, 0);
+        }
+    }
+}
+
+void PlainHttp::resume(HttpTransfer& transfer) {
+    PlainConnection& connection = *transfer.connection;
+    connection.parser->resume();
+    watch(connection, EPOLLIN);
+    const std::string held = std::exchange(connection.held, std::string());
+    take(connection, held);
+}
+
+// ---- the end of an exchange ----
+
+void PlainHttp::fail(PlainConnection& connection, std::string message) {
+    HttpTransfer& transfer = *connection.transfer;
+    close(connection);
+    owner_.plain_ended(
+        transfer,
+        http_failure(
+            base::Errc::upstream_failed,
+            "upstream_disconnected",
+            "The connection to the model server broke: " + std::move(message) + "."
+        )
+    );
+}
+
+void PlainHttp::complete(PlainConnection& connection) {
+    HttpTransfer& transfer = *connection.transfer;
+    // What follows the answer unasked, or a request that was not taken whole, would be mistaken for the next answer's.
+    const bool whole = connection.held.empty() && connection.head.empty();
+    if (whole && connection.parser->reusable() && idle_count_ < kIdleConnectionsMax) {
+        keep(connection);
+    } else {
+        close(connection);
+    }
+    owner_.plain_ended(transfer, std::nullopt);
+}
+
+void PlainHttp::keep(PlainConnection& connection) {
+    connection.transfer->connection = nullptr;
+    connection.transfer = nullptr;
+    connection.parser.reset();
+    connection.idle_since = std::chrono::steady_clock::now();
+    watch(connection, EPOLLIN);
+    idle_[connection.origin].push_back(&connection);
+    ++idle_count_;
+}
+
+void PlainHttp::drop(HttpTransfer& transfer) {
+    close(*transfer.connection);
+}
+
+void PlainHttp::close(PlainConnection& connection) {
+    if (connection.transfer != nullptr) {
+        connection.transfer->connection = nullptr;
+    } else {
+        const auto entry = idle_.find(connection.origin);
+        std::erase(entry->second, &connection);
+        --idle_count_;
+        if (entry->second.empty()) {
+            idle_.erase(entry);
+        }
+    }
+    watch(connection, 0);
+    connections_.erase(connection.fd);
+}
+
+void PlainHttp::close_idle_since(std::chrono::steady_clock::time_point time) {
+    std::vector<PlainConnection*> old;
+    for (const auto& [origin, connections] : idle_) {
+        for (PlainConnection* connection : connections) {  // the longest idle first
+            if (connection->idle_since > time) {
+                break;
+            }
+            old.push_back(connection);
+        }
+    }
+    for (PlainConnection* connection : old) {
+        close(*connection);
+    }
+}
+
+void PlainHttp::watch(PlainConnection& connection, std::uint32_t events) {
+    if (connection.watched == events) {
+        return;
+    }
+    epoll_event event{};
+    event.data.fd = connection.fd;
+    event.events = events;
+    const int operation = events == 0 ? EPOLL_CTL_DEL : connection.watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    connection.watched = events;
+    const int result = ::epoll_ctl(epoll_fd_, operation, connection.fd, &event);
+    CONFAB_ASSERT(result == 0);
+}
+
+}  // namespace confab::net
