@@ -11,6 +11,7 @@
 #include <curl/curl.h>
 
 #include "base/text.hpp"
+#include "net/body_feed.hpp"
 
 namespace confab::net {
 
@@ -102,6 +103,7 @@ struct HttpCall::Transfer {
     Deadline patience = Deadline::never();  // of the next byte
     std::uint64_t body_bytes = 0;
     std::array<char, CURL_ERROR_SIZE> detail{};
+    std::unique_ptr<BodyFeed> feed;  // of a body that is more than a text
 
     void finish(std::optional<base::Error> result) {
         if (!over) {
@@ -259,6 +261,7 @@ struct HttpClient::Impl {
         }
         curl_multi_remove_handle(multi, transfer.handle);
         give_handle(std::exchange(transfer.handle, nullptr));
+        transfer.feed.reset();
         curl_slist_free_all(std::exchange(transfer.headers, nullptr));
         live.erase(&transfer);
         counters.requests_live = live.size();
@@ -310,9 +313,54 @@ struct HttpClient::Impl {
         if (request.method == "POST") {
             set(handle, CURLOPT_POST, 1L);
             set(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-            set(handle, CURLOPT_POSTFIELDS, request.body.data());
+            if (request.body.insertions.empty()) {
+                set(handle, CURLOPT_POSTFIELDS, request.body.text.data());
+            } else {
+                feed_body(transfer);
+            }
         } else if (request.method != "GET") {
             set(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+        }
+    }
+
+    // ---- a body that is read while it is sent ----
+
+    void feed_body(Transfer& transfer) {
+        transfer.feed = std::make_unique<BodyFeed>(transfer.request.body, executor, [&transfer] { go_on(transfer); });
+        set(transfer.handle, CURLOPT_READFUNCTION, &Impl::body_wanted);
+        set(transfer.handle, CURLOPT_READDATA, &transfer);
+        set(transfer.handle, CURLOPT_SEEKFUNCTION, &Impl::body_sought);
+        set(transfer.handle, CURLOPT_SEEKDATA, &transfer);
+    }
+
+    static std::size_t body_wanted(char* out, std::size_t size, std::size_t count, void* self) {
+        auto& transfer = *static_cast<Transfer*>(self);
+        const BodyFeed::Taken taken = transfer.feed->read(out, size * count);
+        if (taken.state == BodyFeed::State::wait) {
+            return CURL_READFUNC_PAUSE;
+        }
+        if (taken.state == BodyFeed::State::failed) {
+            transfer.finish(transfer.feed->error());
+            return CURL_READFUNC_ABORT;
+        }
+        return taken.count;
+    }
+
+    // libcurl begins anew when a connection from its pool turns out to be dead.
+    static int body_sought(void* self, curl_off_t offset, int origin) {
+        if (offset != 0 || origin != SEEK_SET) {
+            return CURL_SEEKFUNC_CANTSEEK;
+        }
+        static_cast<Transfer*>(self)->feed->rewind();
+        return CURL_SEEKFUNC_OK;
+    }
+
+    // The next piece is there.
+    static void go_on(Transfer& transfer) {
+        if (transfer.handle != nullptr) {
+            transfer.client->inside = true;
+            curl_easy_pause(transfer.handle, transfer.paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+            transfer.client->inside = false;
         }
     }
 
