@@ -4,10 +4,11 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { BadRequestError, NotFoundError, toFile } from 'openai';
-import { useConfab } from '../support/confab.mjs';
+import { Confab, useConfab } from '../support/confab.mjs';
 import { assertEnvelope, open, request } from '../support/http.mjs';
 import { dataUrl, eventually, form, image, sha256, storedFiles } from '../support/images.mjs';
 import { exchange } from '../support/raw.mjs';
@@ -375,5 +376,49 @@ describe('memory', () => {
       return /^confab_budget_leased_bytes 0$/m.test(metrics);
     }, 'everything leased was given back');
     await fixture.client.files.delete(id);
+  });
+});
+
+describe('an image on a kept connection that turns out to be dead', () => {
+  it('is sent again from its beginning, on a new connection', async () => {
+    const requests = [];
+    let broken = 0;
+    const known = new Set();
+    const server = http.createServer((req, res) => {
+      const parts = [];
+      const reused = known.has(req.socket);
+      known.add(req.socket);
+      req.on('error', () => {});
+      req.on('data', (part) => parts.push(part));
+      req.on('end', () => {
+        if (reused && !broken && req.headers['content-length'] > 1_000_000) {
+          broken += 1;
+          req.socket.destroy();
+          return;
+        }
+        if (req.method === 'POST') requests.push(JSON.parse(Buffer.concat(parts)));
+        res.setHeader('content-type', 'application/json');
+        res.end(JSON.stringify(req.method === 'GET'
+          ? { object: 'list', data: [{ id: 'm', object: 'model' }] }
+          : { id: 'x', object: 'chat.completion', choices: [{ index: 0, message: { role: 'assistant', content: 'seen' }, finish_reason: 'stop' }] }));
+      });
+    });
+    server.keepAliveTimeout = 60_000;
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const confab = await Confab.start({ upstream: `http://127.0.0.1:${server.address().port}/v1`, args: ['--shards', '1'] });
+    try {
+      const client = confab.client();
+      const bytes = image('png', 3_000_000);
+      const { id } = await client.files.create({ file: await toFile(bytes, 'x.png'), purpose: 'vision' });
+      await client.responses.create({ model: 'm', input: 'first' });
+      const response = await client.responses.create({ model: 'm', input: [{ role: 'user', content: [{ type: 'input_image', file_id: id }] }] });
+      assert.equal(response.output_text, 'seen');
+      assert.equal(broken, 1, 'the first attempt was cut off');
+      assert.ok(bytes.equals(bytesOf(requests.at(-1).messages[0].content[0]).bytes));
+    } finally {
+      await confab.dispose();
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });
