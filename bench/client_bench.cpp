@@ -84,7 +84,7 @@ net::Task<void> call_once(net::HttpClient& client, const Options& options) {
     request.method = "POST";
     request.url = options.url;
     request.headers.emplace_back("Content-Type: application/json");
-    request.body = kBody;
+    request.body = std::string(kBody);
     request.deadline = net::Deadline::after(std::chrono::seconds(10));
     Collector collector;
     net::HttpCall call(client, std::move(request), collector);

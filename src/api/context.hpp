@@ -10,6 +10,7 @@
 #include "meter/counters.hpp"
 #include "net/http_client.hpp"
 #include "net/task_group.hpp"
+#include "store/blob_disk.hpp"
 #include "store/store.hpp"
 #include "web/router.hpp"
 
@@ -37,6 +38,7 @@ struct Context {
     meter::ByteBudget& budget;
     const std::atomic<bool>& draining;
     std::string version;
+    store::BlobDisk& blobs;
 };
 
 inline store::UserNo user_of(Exchange& exchange) {

@@ -1,6 +1,7 @@
 // /v1/conversations and /api/conversations.
 #include "api/conversation_json.hpp"
 #include "api/input.hpp"
+#include "api/input_images.hpp"
 #include "api/routes.hpp"
 #include "base/text.hpp"
 
@@ -21,7 +22,8 @@ Task<Result<Reply>> list_conversations(Context& context, Exchange& exchange) {
 }
 
 Task<Result<Reply>> create_conversation(Context& context, Exchange& exchange) {
-    CO_TRY(const auto object, parse_body(exchange.request()));
+    CO_TRY(auto object, parse_body(exchange.request()));
+    CO_TRY_VOID(co_await take_input_images(context, user_of(exchange), object, "items"));
     const Fields fields(object);
     store::NewConversation conversation;
     conversation.id = store::ConversationId::make();

@@ -1,6 +1,7 @@
 // /v1/conversations/{id}/items: the messages of a conversation, page by page.
 #include "api/conversation_json.hpp"
 #include "api/input.hpp"
+#include "api/input_images.hpp"
 #include "api/routes.hpp"
 #include "chat/event_json.hpp"
 
@@ -31,7 +32,8 @@ Task<Result<Reply>> list_items(Context& context, Exchange& exchange) {
 
 Task<Result<Reply>> add_items(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
-    CO_TRY(const auto object, parse_body(exchange.request()));
+    CO_TRY(auto object, parse_body(exchange.request()));
+    CO_TRY_VOID(co_await take_input_images(context, user_of(exchange), object, "items"));
     const Fields fields(object);
     const json::value* given = fields.any("items");
     if (given == nullptr || !given->is_array() || given->get_array().empty()) {

@@ -1,4 +1,5 @@
 // /v1/responses: answers, made, watched, cancelled, looked up.
+#include "api/input_images.hpp"
 #include "api/response_request.hpp"
 #include "api/response_stream.hpp"
 #include "api/routes.hpp"
@@ -45,16 +46,17 @@ Task<Result<Reply>> wait_for_answer(Exchange& exchange, chat::RunPtr run) {
 }
 
 // Parses the body and lets go of it: the answer may take an hour.
-Result<ResponseRequest> take_request(web::Request& request) {
-    TRY(const auto object, parse_body(request));
+Task<Result<ResponseRequest>> take_request(Context& context, Exchange& exchange) {
+    CO_TRY(auto object, parse_body(exchange.request()));
+    exchange.request().body = std::string();
+    CO_TRY_VOID(co_await take_request_images(context, user_of(exchange), object));
     auto parsed = parse_response_request(object);
-    request.body = std::string();
-    request.lease.release();
-    return parsed;
+    exchange.request().lease.release();
+    co_return parsed;
 }
 
 Task<Result<Reply>> create_response(Context& context, Exchange& exchange) {
-    CO_TRY(auto request, take_request(exchange.request()));
+    CO_TRY(auto request, co_await take_request(context, exchange));
     request.run.user = user_of(exchange);
     CO_TRY(const auto run, co_await context.runs.start(std::move(request.run)));
     if (request.stream) {

@@ -20,16 +20,41 @@ public:
         HandlerFunction function,
         std::uint64_t body_bytes_max = web::kSmallBodyBytesMax
     ) {
+        router_.add(make(std::move(method), std::move(pattern), access, function, body_bytes_max));
+    }
+
+    // The handler reads the body itself; a larger one is refused with `too_large_code`.
+    void add_streaming(
+        std::string method,
+        std::string pattern,
+        web::Access access,
+        HandlerFunction function,
+        std::uint64_t body_bytes_max,
+        std::string_view too_large_code
+    ) {
+        web::Route route = make(std::move(method), std::move(pattern), access, function, body_bytes_max);
+        route.body_mode = web::BodyMode::streamed;
+        route.too_large_code = too_large_code;
+        router_.add(std::move(route));
+    }
+
+private:
+    web::Route make(
+        std::string method,
+        std::string pattern,
+        web::Access access,
+        HandlerFunction function,
+        std::uint64_t body_bytes_max
+    ) {
         web::Route route;
         route.method = std::move(method);
         route.pattern = std::move(pattern);
         route.access = access;
         route.body_bytes_max = body_bytes_max;
         route.handler = [&context = context_, function](Exchange& exchange) { return function(context, exchange); };
-        router_.add(std::move(route));
+        return route;
     }
 
-private:
     web::Router& router_;
     Context& context_;
 };
@@ -42,6 +67,7 @@ void add_conversation_routes(Routes& routes);
 void add_item_routes(Routes& routes);
 void add_response_routes(Routes& routes);
 void add_chat_completion_routes(Routes& routes);
+void add_file_routes(Routes& routes);
 void add_operation_routes(Routes& routes);
 void add_page_routes(web::Router& router);
 
@@ -55,6 +81,7 @@ inline void add_all_routes(web::Router& router, Context& context) {
     add_item_routes(routes);
     add_response_routes(routes);
     add_chat_completion_routes(routes);
+    add_file_routes(routes);
     add_operation_routes(routes);
     add_page_routes(router);
 }

@@ -9,6 +9,7 @@
 
 #include "api/admission.hpp"
 #include "auth/tokens.hpp"
+#include "store/blobs.hpp"
 
 namespace confab::app {
 
@@ -66,6 +67,7 @@ Status Server::open() {
         return std::unexpected(store.error());
     }
     store_ = std::move(*store);
+    blobs_ = std::make_unique<store::BlobDisk>(store::blob_dir_beside(database_path(config_.data_dir)));
     TRY(auto sealer, auth::Sealer::open_key_file(key_file_path(config_.data_dir)));
     TRY(auto control_path, ControlSocketPath::open(config_.data_dir));
     const net::Executor home = shards_[0].executor();
@@ -87,7 +89,15 @@ void Server::build_stations() {
     std::vector<chat::RunDirectory::Place> places;
     for (const auto& station : stations_) {
         chat::RunEnvironment environment{
-            station->shard, *store_, *upstreams_, station->client, budget_, counters_.runs, shards_.size()
+            station->shard,
+            *store_,
+            *upstreams_,
+            station->client,
+            budget_,
+            counters_.runs,
+            shards_.size(),
+            *store_,
+            *blobs_
         };
         station->runs = std::make_unique<chat::RunService>(environment);
         places.push_back({station->shard.executor(), station->runs.get()});
@@ -108,7 +118,8 @@ void Server::build_stations() {
             counters_,
             budget_,
             draining_,
-            version_
+            version_,
+            *blobs_
         });
         api::add_all_routes(station->router, *station->context);
         auto admit = [context = station->context.get()](web::Request& request, const web::Route& route) {
@@ -151,6 +162,7 @@ int Server::run() {
     });
     shards_.run();
     passwords_->stop();
+    blobs_->stop();
     store_->stop();
     return exit_status_;
 }

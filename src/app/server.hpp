@@ -70,6 +70,7 @@ private:
     meter::ByteBudget budget_;
     net::ShardPool shards_;
     std::unique_ptr<store::SqliteStore> store_;
+    std::unique_ptr<store::BlobDisk> blobs_;
     std::unique_ptr<auth::PasswordPool> passwords_;
     std::unique_ptr<auth::Accounts> accounts_;
     std::unique_ptr<llm::Upstreams> upstreams_;

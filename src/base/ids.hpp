@@ -68,12 +68,17 @@ struct KeyKind {
     static constexpr std::string_view kPrefix = "key_";
 };
 
+struct FileKind {
+    static constexpr std::string_view kPrefix = "file-";
+};
+
 using ConversationId = Id<ConversationKind>;
 using ItemId = Id<MessageKind>;  // text messages are the only items so far
 using ResponseId = Id<ResponseKind>;
 using UserId = Id<UserKind>;
 using SessionId = Id<SessionKind>;
 using KeyId = Id<KeyKind>;
+using FileId = Id<FileKind>;
 
 struct IdHash {
     template <class Kind>

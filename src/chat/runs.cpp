@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/json.hpp"
+#include "chat/prompt_images.hpp"
 #include "llm/token_estimate.hpp"
 
 namespace confab::chat {
@@ -255,14 +256,16 @@ Task<base::Result<llm::Outcome>> RunService::attempt(
     const RunRequest& request,
     const std::optional<store::BegunRun>& begun
 ) {
-    std::string body;
+    net::BodySource body;
     if (upstream) {
         CO_TRY(
-            body,
+            body.text,
             co_await render_prompt(
                 environment_.store, run->lease(), request.parameters, request.instructions, begun, request.input
             )
         );
+        const PromptImages images{environment_.files, environment_.blobs, run->origin().user};
+        CO_TRY_VOID(co_await images.insert(body, run->lease()));
     }
     const auto completion = llm::make_completion(
         environment_.client, environment_.shard.executor(), upstream, std::move(body), run->sink()

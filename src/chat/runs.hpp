@@ -15,6 +15,7 @@
 #include "meter/counters.hpp"
 #include "net/shard.hpp"
 #include "net/task_group.hpp"
+#include "store/blob_disk.hpp"
 #include "store/store.hpp"
 
 namespace confab::chat {
@@ -45,6 +46,8 @@ struct RunEnvironment {
     meter::ByteBudget& budget;
     meter::RunCounters& counters;
     unsigned shard_count = 1;
+    store::FileStore& files;
+    store::BlobDisk& blobs;
 };
 
 using RunPtr = std::shared_ptr<Run>;

@@ -29,11 +29,23 @@ std::optional<std::string_view> text_of(const json::object& part) {
     return std::nullopt;
 }
 
+// Ids and details are plain; anything else must not get between the marks.
+bool is_plain(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; });
+}
+
 base::Status write_image(base::JsonWriter& out, const json::object& part) {
     const std::string_view url = base::find_string(part, "image_url");
+    const std::string_view file = base::find_string(part, "file_id");
+    if (!file.empty() && is_plain(file) && is_plain(base::find_string(part, "detail"))) {
+        std::string mark(1, kImageMark);
+        mark.append(file).append(" ").append(base::find_string(part, "detail")).append(1, kImageMark);
+        out.raw(mark);
+        return {};
+    }
     if (url.empty()) {
         return base::invalid(
-            "input", "An image can be sent to the model only by its image_url.", "unsupported_content"
+            "input", "An image can be sent to the model only by its file_id or image_url.", "unsupported_content"
         );
     }
     out.begin_object();

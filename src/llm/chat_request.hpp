@@ -55,9 +55,15 @@ private:
     base::JsonWriter json_;
 };
 
+// Where an image that lies in a file belongs in a rendered prompt: kImageMark, the file's id, a blank, the detail,
+// kImageMark, in the place of a whole content part. No rendered JSON holds that character otherwise: it is escaped
+// wherever it occurs in a text. chat/prompt_images.hpp puts the image there.
+inline constexpr char kImageMark = '\x01';
+
 // The `content` array of a Responses item -> the `content` of a chat message, rendered (a string when it is one text,
 // else an array of parts). Knows input_text, output_text, refusal, input_image, input_file and input_audio; chat parts
-// pass as they are. Fails with `invalid_request` for parts that chat completions cannot carry.
+// pass as they are. An input_image with a file_id leaves a mark (kImageMark). Fails with `invalid_request` for parts
+// that chat completions cannot carry.
 base::Result<std::string> chat_content(std::string_view content_json);
 
 }  // namespace confab::llm

@@ -17,7 +17,7 @@ constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;  // of an error answer; th
 
 class UpstreamCompletion final : public Completion, private net::HttpSink {
 public:
-    UpstreamCompletion(net::HttpClient& client, UpstreamPtr upstream, std::string body, CompletionSink& sink)
+    UpstreamCompletion(net::HttpClient& client, UpstreamPtr upstream, net::BodySource body, CompletionSink& sink)
         : upstream_(std::move(upstream)), stream_(sink), call_(client, request(*upstream_, std::move(body)), *this) {}
 
     Task<base::Result<Outcome>> run() override {
@@ -45,7 +45,7 @@ public:
     void cancel() override { call_.cancel(); }
 
 private:
-    static net::HttpRequest request(const Upstream& upstream, std::string body) {
+    static net::HttpRequest request(const Upstream& upstream, net::BodySource body) {
         net::HttpRequest request;
         request.method = "POST";
         request.url = upstream.base_url + "/chat/completions";
@@ -86,7 +86,7 @@ std::unique_ptr<Completion> make_completion(
     net::HttpClient& client,
     net::Executor executor,
     UpstreamPtr upstream,
-    std::string body,
+    net::BodySource body,
     CompletionSink& sink
 ) {
     if (!upstream) {

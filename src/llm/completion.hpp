@@ -29,7 +29,7 @@ std::unique_ptr<Completion> make_completion(
     net::HttpClient& client,
     net::Executor executor,
     UpstreamPtr upstream,
-    std::string body,
+    net::BodySource body,
     CompletionSink& sink
 );
 

@@ -144,11 +144,16 @@ public:
                     done(work(*worker));
                 }
             };
-            if (!queue_.push(std::move(job))) {
-                job(nullptr);
-            }
+            post(std::move(job));
         };
         co_return co_await await_callback<R>(std::move(submit));
+    }
+
+    // Without a coroutine. A refused job is called here and now, with nullptr.
+    void post(Job job) {
+        if (!queue_.push(std::move(job))) {
+            job(nullptr);
+        }
     }
 
     std::size_t queued() const { return queue_.size(); }

@@ -14,6 +14,7 @@
 #include <curl/curl.h>
 
 #include "base/text.hpp"
+#include "net/body_feed.hpp"
 #include "net/http_transfer.hpp"
 #include "net/plain_http.hpp"
 
@@ -104,7 +105,7 @@ struct HttpClient::Impl final : PlainHttp::Owner {
         : executor(shard.executor()),
           epoll(executor, ::epoll_create1(EPOLL_CLOEXEC)),
           timer(executor),
-          plain(epoll.native_handle(), *this) {
+          plain(executor, epoll.native_handle(), *this) {
         init_curl_once();
         multi = curl_multi_init();
         CONFAB_ASSERT(multi != nullptr);
@@ -400,9 +401,55 @@ struct HttpClient::Impl final : PlainHttp::Owner {
         if (request.method == "POST") {
             set(handle, CURLOPT_POST, 1L);
             set(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-            set(handle, CURLOPT_POSTFIELDS, request.body.data());
+            if (request.body.insertions.empty()) {
+                set(handle, CURLOPT_POSTFIELDS, request.body.text.data());
+            } else {
+                feed_body(transfer);
+            }
         } else if (request.method != "GET") {
             set(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+        }
+    }
+
+    // ---- a body that is read while it is sent ----
+
+    void feed_body(Transfer& transfer) {
+        transfer.curl->feed =
+            std::make_unique<BodyFeed>(transfer.request.body, executor, [&transfer] { go_on(transfer); });
+        set(transfer.curl->handle, CURLOPT_READFUNCTION, &Impl::body_wanted);
+        set(transfer.curl->handle, CURLOPT_READDATA, &transfer);
+        set(transfer.curl->handle, CURLOPT_SEEKFUNCTION, &Impl::body_sought);
+        set(transfer.curl->handle, CURLOPT_SEEKDATA, &transfer);
+    }
+
+    static std::size_t body_wanted(char* out, std::size_t size, std::size_t count, void* self) {
+        auto& transfer = *static_cast<Transfer*>(self);
+        const BodyFeed::Taken taken = transfer.curl->feed->read(out, size * count);
+        if (taken.state == BodyFeed::State::wait) {
+            return CURL_READFUNC_PAUSE;
+        }
+        if (taken.state == BodyFeed::State::failed) {
+            transfer.finish(transfer.curl->feed->error());
+            return CURL_READFUNC_ABORT;
+        }
+        return taken.count;
+    }
+
+    // libcurl begins anew when a connection from its pool turns out to be dead.
+    static int body_sought(void* self, curl_off_t offset, int origin) {
+        if (offset != 0 || origin != SEEK_SET) {
+            return CURL_SEEKFUNC_CANTSEEK;
+        }
+        static_cast<Transfer*>(self)->curl->feed->rewind();
+        return CURL_SEEKFUNC_OK;
+    }
+
+    // The next piece is there.
+    static void go_on(Transfer& transfer) {
+        if (transfer.curl) {
+            transfer.client->inside = true;
+            curl_easy_pause(transfer.curl->handle, transfer.paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+            transfer.client->inside = false;
         }
     }
 

@@ -18,6 +18,7 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include "base/error.hpp"
+#include "net/body_source.hpp"
 #include "net/deadline.hpp"
 #include "net/shard.hpp"
 #include "net/task.hpp"
@@ -29,7 +30,7 @@ struct HttpRequest {
     std::string method = "GET";        // a body is sent with POST
     std::string url;                   // http or https
     std::vector<std::string> headers;  // "Name: value"
-    std::string body;
+    BodySource body;
     Deadline deadline = Deadline::never();                 // of the whole exchange
     std::chrono::seconds first_byte_max{600};              // prompt processing may take minutes
     std::chrono::seconds idle_max{180};                    // between two reads once the answer has begun
@@ -98,7 +99,7 @@ public:
 
     // Sends and receives everything. Returns the head when the answer ended or the sink said `finish`; any status is a
     // success here. Errors: upstream_failed (codes upstream_unreachable, upstream_tls, upstream_disconnected,
-    // upstream_too_large), upstream_timeout, cancelled.
+    // upstream_too_large), upstream_timeout, cancelled; what a part of the body failed with.
     Task<base::Result<HttpHead>> send();
 
     // Ends the exchange: the socket is closed before this returns, send() answers `cancelled`. May be called at any

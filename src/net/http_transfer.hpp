@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "net/body_feed.hpp"
 #include "net/http_client.hpp"
 
 using CURL = void;  // as in curl.h, which only http_client.cpp includes
@@ -39,8 +40,9 @@ struct HttpTransfer {
     struct Curl {
         CURL* handle = nullptr;
         curl_slist* headers = nullptr;
-        bool only_connects = false;  // PlainHttp takes the connection over
-        std::string origin;          // of a connection only
+        bool only_connects = false;      // PlainHttp takes the connection over
+        std::string origin;              // of a connection only
+        std::unique_ptr<BodyFeed> feed;  // of a body that is more than a text
         std::array<char, 256> detail{};
     };
 

@@ -12,6 +12,7 @@ namespace confab::net {
 namespace {
 
 constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kSendPieceBytes = 16 * 1024;
 
 std::string render_head(const HttpRequest& request, const PlainUrl& url) {
     std::string head =
@@ -71,15 +72,19 @@ public:
     std::string origin;
     HttpTransfer* transfer = nullptr;  // null while idle
     std::optional<HttpAnswerParser> parser;
-    std::string head;      // of the request
-    std::size_t sent = 0;  // bytes of head and body
-    std::string held;      // arrived, but not parsed yet: half a line, or the rest after a pause
+    std::string head;                // of the request
+    std::size_t sent = 0;            // bytes of head and text, or of `piece`
+    std::unique_ptr<BodyFeed> feed;  // of a body that is more than a text
+    std::string piece;               // of what the feed gave
+    bool sent_all = false;
+    std::string held;  // arrived, but not parsed yet: half a line, or the rest after a pause
     bool reused = false;
     std::uint32_t watched = 0;
     std::chrono::steady_clock::time_point idle_since{};
 };
 
-PlainHttp::PlainHttp(int epoll_fd, Owner& owner) : epoll_fd_(epoll_fd), owner_(owner), read_buffer_(kReadBytes, '\0') {}
+PlainHttp::PlainHttp(Executor executor, int epoll_fd, Owner& owner)
+    : executor_(executor), epoll_fd_(epoll_fd), owner_(owner), read_buffer_(kReadBytes, '\0') {}
 
 PlainHttp::~PlainHttp() = default;
 
@@ -114,19 +119,33 @@ void PlainHttp::start(HttpTransfer& transfer, const PlainUrl& url, PlainConnecti
     connection.parser.emplace(transfer);
     connection.head = render_head(transfer.request, url);
     connection.sent = 0;
+    connection.sent_all = false;
+    if (!transfer.request.body.insertions.empty()) {
+        connection.feed = std::make_unique<BodyFeed>(transfer.request.body, executor_, [this, &connection] {
+            send_more(connection);
+        });
+    }
     send_more(connection);
 }
 
-// An error is not looked at here: the server may have answered before it closed, so reading tells.
 void PlainHttp::send_more(PlainConnection& connection) {
-    const std::string& body = connection.transfer->request.body;
-    const std::size_t whole = connection.head.size() + body.size();
+    if (connection.feed) {
+        send_pieces(connection);
+    } else {
+        send_text(connection);
+    }
+}
+
+// True when all was taken. An error is not looked at here: the server may have answered before it closed, so reading
+// tells.
+bool PlainHttp::push(PlainConnection& connection, std::string_view first, std::string_view second) {
+    const std::size_t whole = first.size() + second.size();
     while (connection.sent < whole) {
-        const std::size_t head_sent = std::min(connection.sent, connection.head.size());
-        const std::size_t body_sent = connection.sent - head_sent;
+        const std::string_view head = first.substr(std::min(connection.sent, first.size()));
+        const std::string_view body = second.substr(connection.sent - (first.size() - head.size()));
         iovec parts[2] = {
-            {connection.head.data() + head_sent, connection.head.size() - head_sent},
-            {const_cast<char*>(body.data()) + body_sent, body.size() - body_sent},
+            {const_cast<char*>(head.data()), head.size()},
+            {const_cast<char*>(body.data()), body.size()},
         };
         msghdr message{};
         message.msg_iov = parts;
@@ -135,12 +154,46 @@ void PlainHttp::send_more(PlainConnection& connection) {
         if (written < 0) {
             const bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
             watch(connection, full ? EPOLLIN | EPOLLOUT : EPOLLIN);
-            return;
+            return false;
         }
         connection.sent += static_cast<std::size_t>(written);
     }
-    connection.head = std::string();
-    watch(connection, EPOLLIN);
+    return true;
+}
+
+void PlainHttp::send_text(PlainConnection& connection) {
+    if (push(connection, connection.head, connection.transfer->request.body.text)) {
+        connection.head = std::string();
+        connection.sent_all = true;
+        watch(connection, EPOLLIN);
+    }
+}
+
+void PlainHttp::send_pieces(PlainConnection& connection) {
+    while (push(connection, connection.head, connection.piece)) {
+        connection.head = std::string();
+        connection.sent = 0;
+        connection.piece.resize(kSendPieceBytes);
+        const BodyFeed::Taken taken = connection.feed->read(connection.piece.data(), connection.piece.size());
+        connection.piece.resize(taken.count);
+        switch (taken.state) {
+            case BodyFeed::State::bytes: break;
+            case BodyFeed::State::wait: watch(connection, EPOLLIN); return;
+            case BodyFeed::State::failed: {
+                HttpTransfer& transfer = *connection.transfer;
+                auto error = connection.feed->error();
+                close(connection);
+                owner_.plain_ended(transfer, std::move(error));
+                return;
+            }
+            case BodyFeed::State::end:
+                connection.feed.reset();
+                connection.piece = std::string();
+                connection.sent_all = true;
+                watch(connection, EPOLLIN);
+                return;
+        }
+    }
 }
 
 // ---- receiving ----
@@ -157,6 +210,9 @@ void PlainHttp::on_ready(int fd, std::uint32_t events) {
     }
     if ((events & EPOLLOUT) != 0) {
         send_more(connection);
+        if (!connections_.contains(fd)) {
+            return;  // its body could not be read
+        }
     }
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
         read(connection);
@@ -206,8 +262,8 @@ void PlainHttp::take(PlainConnection& connection, std::string_view bytes) {
         }
     } while (used > 0 && !ec && !bytes.empty() && !parser->done() && !parser->paused());
     HttpTransfer& transfer = *connection.transfer;
-    if (transfer.head_delivered) {
-        transfer.request.body = std::string();  // nobody asks for it again
+    if (transfer.head_delivered && connection.sent_all) {
+        transfer.request.body = BodySource();  // nobody asks for it again
     }
     if (transfer.sink != nullptr) {
         transfer.sink->on_read_end();
@@ -251,7 +307,7 @@ void PlainHttp::fail(PlainConnection& connection, std::string message) {
 void PlainHttp::complete(PlainConnection& connection) {
     HttpTransfer& transfer = *connection.transfer;
     // What follows the answer unasked, or a request that was not taken whole, would be mistaken for the next answer's.
-    const bool whole = connection.held.empty() && connection.head.empty();
+    const bool whole = connection.held.empty() && connection.sent_all;
     if (whole && connection.parser->reusable() && idle_count_ < kIdleConnectionsMax) {
         keep(connection);
     } else {

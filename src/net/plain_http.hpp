@@ -42,7 +42,7 @@ public:
         virtual void plain_lost(HttpTransfer& transfer) = 0;
     };
 
-    PlainHttp(int epoll_fd, Owner& owner);
+    PlainHttp(Executor executor, int epoll_fd, Owner& owner);
     PlainHttp(const PlainHttp&) = delete;
     PlainHttp& operator=(const PlainHttp&) = delete;
     ~PlainHttp();
@@ -67,6 +67,9 @@ private:
     void watch(PlainConnection& connection, std::uint32_t events);
     void start(HttpTransfer& transfer, const PlainUrl& url, PlainConnection& connection);
     void send_more(PlainConnection& connection);
+    void send_text(PlainConnection& connection);
+    void send_pieces(PlainConnection& connection);
+    bool push(PlainConnection& connection, std::string_view first, std::string_view second);
     void read(PlainConnection& connection);
     void take(PlainConnection& connection, std::string_view bytes);
     void fail(PlainConnection& connection, std::string message);
@@ -74,6 +77,7 @@ private:
     void keep(PlainConnection& connection);
     void close(PlainConnection& connection);
 
+    Executor executor_;
     int epoll_fd_;
     Owner& owner_;
     std::unordered_map<int, std::unique_ptr<PlainConnection>> connections_;  // by socket

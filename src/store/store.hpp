@@ -16,6 +16,7 @@
 
 #include "base/error.hpp"
 #include "net/task.hpp"
+#include "store/file_rows.hpp"
 #include "store/rows.hpp"
 
 namespace confab::store {
@@ -113,6 +114,21 @@ public:
     virtual Task<Status> delete_chunks_of_runs_finished_before(UnixSeconds time) = 0;
 };
 
+// Files: who has which, under which name. Their bytes are on the disk (store/blobs.hpp).
+class FileStore {
+public:
+    virtual ~FileStore() = default;
+
+    // Takes the temporary file over and notes it. `rate_limited` (file_quota_exceeded) when the user would have more
+    // than kUserFileBytesMax or kUserFilesMax.
+    virtual Task<Result<StoredFile>> create_file(NewFile file) = 0;
+    virtual Task<Result<StoredFile>> find_file(UserNo user, FileId id) = 0;
+    // By id, that is by time of making. An unknown cursor is a place like any other.
+    virtual Task<Result<Page<StoredFile>>> list_files(UserNo user, PageRequest<FileId> request) = 0;
+    // The bytes go from the disk soon after, unless another file has the same.
+    virtual Task<Status> delete_file(UserNo user, FileId id) = 0;
+};
+
 // Small values that the administrator sets in the page, by name.
 class SettingStore {
 public:
@@ -121,7 +137,7 @@ public:
     virtual Task<Status> put_setting(std::string name, std::string value) = 0;
 };
 
-class Store : public AccountStore, public ConversationStore, public RunStore, public SettingStore {
+class Store : public AccountStore, public ConversationStore, public RunStore, public FileStore, public SettingStore {
 public:
     // Answers when the engine can read and write.
     virtual Task<Status> ping() = 0;

@@ -114,6 +114,9 @@ public:
     // `callback` runs at most once, on the shard's thread; until the exchange ends or unwatch_client().
     virtual void watch_client(std::function<void()> callback) = 0;
     virtual void unwatch_client() = 0;
+    // The next bytes of the body (BodyReader::next), valid until the next call; empty at its end. Only in handlers of
+    // routes with BodyMode::streamed. A handler may stop early: the connection is then closed after the answer.
+    virtual net::Task<base::Result<std::string_view>> read_body_piece() = 0;
 };
 
 }  // namespace confab::web

@@ -21,6 +21,10 @@ enum class Access : std::uint8_t {
 inline constexpr std::uint64_t kBodyBytesMax = 32ULL * 1024 * 1024;  // of requests that carry messages
 inline constexpr std::uint64_t kSmallBodyBytesMax = 64ULL * 1024;    // of all others
 
+// Who reads the body: the session before the handler is called, into request.body; or the handler itself, piece by
+// piece (Exchange::read_body_piece).
+enum class BodyMode : std::uint8_t { whole, streamed };
+
 using Handler = std::function<net::Task<base::Result<Reply>>(Exchange&)>;
 
 struct Route {
@@ -28,6 +32,8 @@ struct Route {
     std::string pattern;  // "/v1/responses/{id}"; a last segment "{rest...}" matches any number of segments
     Access access = Access::user;
     std::uint64_t body_bytes_max = 0;
+    BodyMode body_mode = BodyMode::whole;
+    std::string_view too_large_code = "request_too_large";  // of the error for a larger body; a literal
     Handler handler;
 };
 

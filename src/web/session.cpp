@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/beast/http/read.hpp>
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
@@ -144,26 +143,29 @@ Task<Session::Next> Session::serve_one() {
             const std::vector<asio::const_buffer> interim{asio::buffer(kContinue)};
             co_await write_all(wire_, interim);
         }
-        const auto read = co_await read_body(parser, *verdict, (*route)->body_bytes_max);
-        if (!read) {
-            reply = error_reply(read.error());
+        BodyReader body(
+            {socket_, buffer_, deadline_, environment_.counters},
+            parser,
+            {has_body, verdict->content_length, (*route)->body_bytes_max, (*route)->too_large_code}
+        );
+        auto handled = co_await take_and_handle(**route, body);
+        reply = handled ? std::move(*handled) : error_reply(handled.error());
+        request_.keep_alive = keep_alive && body.done() && !environment_.draining.load(std::memory_order_relaxed);
+        count(reply);
+        bool sent = false;
+        if (reply.streamer) {
+            sent = co_await send_stream(reply);
         } else {
-            auto handled = co_await handle(**route);
-            reply = handled ? std::move(*handled) : error_reply(handled.error());
-            request_.keep_alive = keep_alive && !environment_.draining.load(std::memory_order_relaxed);
-            count(reply);
-            bool sent = false;
-            if (reply.streamer) {
-                sent = co_await send_stream(reply);
-            } else {
-                sent = co_await send(reply);
-            }
-            request_.body = std::string();
-            request_.lease.release();
-            co_return sent&& request_.keep_alive ? Next::next_request : Next::close;
+            sent = co_await send(reply);
         }
+        request_.body = std::string();
+        request_.lease.release();
+        if (!body.done()) {
+            co_return Next::close_lingering;
+        }
+        co_return sent&& request_.keep_alive ? Next::next_request : Next::close;
     }
-    request_.keep_alive = route || has_body ? false : keep_alive;
+    request_.keep_alive = has_body ? false : keep_alive;
     count(reply);
     const bool sent = co_await send(reply);
     request_.body = std::string();
@@ -209,7 +211,7 @@ Task<base::Result<std::size_t>> Session::read_head() {
 
 base::Status Session::parse_head(Parser& parser, std::string_view head, const GateVerdict& verdict) {
     parser.header_limit(static_cast<std::uint32_t>(kHeadBytesMax));
-    parser.body_limit(boost::none);  // read_body counts
+    parser.body_limit(boost::none);  // BodyReader counts
     boost::system::error_code ec;
     parser.put(asio::const_buffer(head.data(), head.size()), ec);
     if ((ec && ec != http::error::need_buffer) || !parser.is_header_done()) {
@@ -270,7 +272,7 @@ Task<base::Result<const Route*>> Session::admit(const GateVerdict& verdict, Repl
         route = fail(
             Errc::too_large,
             "The request body is larger than the " + std::to_string((*route)->body_bytes_max) + " bytes allowed here.",
-            "request_too_large"
+            std::string((*route)->too_large_code)
         );
     }
     if (!route) {
@@ -284,48 +286,22 @@ Task<base::Result<const Route*>> Session::admit(const GateVerdict& verdict, Repl
 
 // ---- the body ----
 
-Task<base::Status> Session::read_body(Parser& parser, const GateVerdict& verdict, std::uint64_t bytes_max) {
+// What a handler needs of the body, then the handler.
+Task<base::Result<Reply>> Session::take_and_handle(const Route& route, BodyReader& body) {
     request_.body.clear();
-    if (!verdict.chunked && verdict.content_length.value_or(0) == 0) {
-        co_return base::Status{};
+    if (route.body_mode == BodyMode::whole) {
+        CO_TRY_VOID(co_await body.read_whole(request_.body, request_.lease, environment_.budget));
+        co_return co_await handle(route);
     }
-    const std::uint64_t announced = verdict.content_length.value_or(bytes_max);
-    auto lease = environment_.budget.try_lease(std::min<std::uint64_t>(announced, kBodyPieceBytes));
-    if (!lease) {
-        co_return fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
-    }
-    request_.lease = std::move(*lease);
-    body_deadline_ = Deadline::after(kBodyGrace + std::chrono::seconds(announced / kBodyRateMin));
-    co_return co_await read_body_pieces(parser, bytes_max);
+    body_ = &body;
+    auto result = co_await handle(route);
+    body_ = nullptr;
+    co_return result;
 }
 
-Task<base::Status> Session::read_body_pieces(Parser& parser, std::uint64_t bytes_max) {
-    std::vector<char> piece(16 * 1024);
-    while (!parser.is_done()) {
-        auto& body = parser.get().body();
-        body.data = piece.data();
-        body.size = piece.size();
-        deadline_ = Deadline::after(kBodyIdleMax).sooner(body_deadline_);
-        boost::system::error_code ec;
-        co_await http::async_read_some(socket_, buffer_, parser, asio::redirect_error(use_task, ec));
-        if (ec && ec != http::error::need_buffer) {
-            co_return fail(Errc::invalid_request, "The request body is malformed or was cut short.", "bad_request");
-        }
-        const std::size_t got = piece.size() - body.size;
-        if (request_.body.size() + got > bytes_max) {
-            co_return fail(
-                Errc::too_large,
-                "The request body is larger than the " + std::to_string(bytes_max) + " bytes allowed here.",
-                "request_too_large"
-            );
-        }
-        if (request_.body.size() + got > request_.lease.bytes() && !request_.lease.grow(kBodyPieceBytes)) {
-            co_return fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
-        }
-        request_.body.append(piece.data(), got);
-        environment_.counters.bytes_received.add(got);
-    }
-    co_return base::Status{};
+Task<base::Result<std::string_view>> Session::read_body_piece() {
+    CONFAB_ASSERT(body_ != nullptr);
+    co_return co_await body_->next();
 }
 
 // ---- the answer ----

@@ -1,8 +1,8 @@
 // Session: one client connection, from accept to close. Owned by the coroutine that runs it; lives on one shard.
 //
-// For each request: read the head -> gate -> route -> authenticate -> lease and read the body -> handler -> answer.
-// Whatever goes wrong before the body has been read closes the connection, so that unread bytes are never taken for the
-// next request.
+// For each request: read the head -> gate -> route -> authenticate -> lease and read the body -> handler -> answer. (A
+// handler of a streamed route reads the body itself.) Whatever goes wrong before the body has been read closes the
+// connection, so that unread bytes are never taken for the next request.
 #pragma once
 
 #include <atomic>
@@ -14,14 +14,13 @@
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/buffer_body.hpp>
-#include <boost/beast/http/parser.hpp>
 
 #include "meter/byte_budget.hpp"
 #include "meter/counters.hpp"
 #include "net/deadline.hpp"
 #include "net/shard.hpp"
 #include "net/task.hpp"
+#include "web/body_reader.hpp"
 #include "web/exchange.hpp"
 #include "web/gate.hpp"
 #include "web/router.hpp"
@@ -31,10 +30,6 @@ namespace confab::web {
 
 inline constexpr std::chrono::seconds kHeadMax{10};       // from a request's first byte to the end of its head
 inline constexpr std::chrono::seconds kKeepAliveMax{75};  // between two requests
-inline constexpr std::chrono::seconds kBodyIdleMax{20};   // between two reads of a body
-inline constexpr std::chrono::seconds kBodyGrace{30};  // of a whole body, besides what its size needs at the least rate
-inline constexpr std::uint64_t kBodyRateMin = 64 * 1024;   // bytes per second; slower senders are dropped
-inline constexpr std::size_t kBodyPieceBytes = 64 * 1024;  // a body is leased as it arrives, in steps of this size
 
 // What every session of a shard shares. Outlives them.
 struct SessionEnvironment {
@@ -58,19 +53,20 @@ public:
 
     Request& request() override { return request_; }
 
+    net::Task<base::Result<std::string_view>> read_body_piece() override;
+
     void watch_client(std::function<void()> callback) override;
     void unwatch_client() override;
 
 private:
-    using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
+    using Parser = BodyReader::Parser;
     enum class Next : std::uint8_t { next_request, close, close_lingering };
 
     net::Task<Next> serve_one();
     net::Task<base::Result<std::size_t>> read_head();
     base::Status parse_head(Parser& parser, std::string_view head, const GateVerdict& verdict);
     net::Task<base::Result<const Route*>> admit(const GateVerdict& verdict, Reply& refusal);
-    net::Task<base::Status> read_body(Parser& parser, const GateVerdict& verdict, std::uint64_t bytes_max);
-    net::Task<base::Status> read_body_pieces(Parser& parser, std::uint64_t bytes_max);
+    net::Task<base::Result<Reply>> take_and_handle(const Route& route, BodyReader& body);
     net::Task<base::Result<Reply>> handle(const Route& route);
     net::Task<bool> send(Reply& reply);
     net::Task<bool> send_stream(Reply& reply);
@@ -83,7 +79,7 @@ private:
     boost::beast::flat_buffer buffer_;
     Request request_;
     net::Deadline deadline_ = net::Deadline::never();
-    net::Deadline body_deadline_ = net::Deadline::never();  // of the whole body
+    BodyReader* body_ = nullptr;  // while a handler reads the body itself
     net::Ticker::Subscription tick_;
     meter::LiveHandle live_;
     bool client_gone_ = false;

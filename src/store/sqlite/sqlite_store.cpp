@@ -4,6 +4,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "store/blobs.hpp"
+#include "store/sqlite/files.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/runs.hpp"
 #include "store/sqlite/wipe.hpp"
@@ -25,6 +27,15 @@ void make_private_file(const std::string& path) {
     if (descriptor >= 0) {
         ::close(descriptor);
     }
+}
+
+// One step of each kind of housekeeping; true: there is more of one.
+sqlite::Writer::Housekeeping housekeeping_in(const std::string& blob_dir) {
+    return [sweep = sqlite::BlobSweep(blob_dir)](sqlite::Connection& db) mutable -> Result<bool> {
+        TRY(const bool more_to_wipe, sqlite::wipe_step(db));
+        TRY(const bool more_to_sweep, sweep.step(db));
+        return more_to_wipe || more_to_sweep;
+    };
 }
 
 }  // namespace
@@ -54,6 +65,7 @@ SqliteStore::FileLock::~FileLock() {
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteOptions options) {
     sqlite3_soft_heap_limit64(kHeapBytes);
     TRY(FileLock lock, FileLock::take(options.path + ".lock"));
+    TRY_VOID(prepare_blob_dir(blob_dir_beside(options.path)));
     make_private_file(options.path);
     TRY(auto writer, sqlite::Connection::open(options.path, sqlite::Access::read_write, options.counters));
     TRY_VOID(sqlite::migrate(*writer, sqlite::embedded_migrations()));
@@ -76,7 +88,8 @@ SqliteStore::SqliteStore(
     RunNo newest_run_at_open
 )
     : lock_(std::move(lock)),
-      writer_(std::move(writer), options.path, options.counters, sqlite::wipe_step),
+      blob_dir_(blob_dir_beside(options.path)),
+      writer_(std::move(writer), options.path, options.counters, housekeeping_in(blob_dir_)),
       readers_(std::move(readers), kReadsQueuedMax),
       newest_run_at_open_(newest_run_at_open) {}
 

@@ -22,7 +22,7 @@
 namespace confab::store {
 
 struct SqliteOptions {
-    std::string path;      // of the database file; "-wal", "-shm" and ".lock" come beside it
+    std::string path;      // of the database file; "-wal", "-shm" and ".lock" come beside it, and the folder "files"
     unsigned readers = 2;  // threads, 1..4
     meter::StoreCounters& counters;
 };
@@ -81,6 +81,11 @@ public:
     Task<Result<std::vector<std::pair<Run, std::vector<RunChunk>>>>> list_unfinished_runs(std::size_t limit) override;
     Task<Status> delete_chunks_of_runs_finished_before(UnixSeconds time) override;
 
+    Task<Result<StoredFile>> create_file(NewFile file) override;
+    Task<Result<StoredFile>> find_file(UserNo user, FileId id) override;
+    Task<Result<Page<StoredFile>>> list_files(UserNo user, PageRequest<FileId> request) override;
+    Task<Status> delete_file(UserNo user, FileId id) override;
+
     Task<Result<std::optional<std::string>>> get_setting(std::string name) override;
     Task<Status> put_setting(std::string name, std::string value) override;
 
@@ -131,6 +136,7 @@ private:
     static void end_snapshot(sqlite::Connection& db);
 
     FileLock lock_;
+    const std::string blob_dir_;
     sqlite::Writer writer_;
     net::BlockingPool<Reader> readers_;
     const RunNo newest_run_at_open_;

@@ -105,9 +105,20 @@ TEST(ChatContent, translates_parts) {
     EXPECT_EQ(*chat_content(chat), chat);
 }
 
+TEST(ChatContent, marks_where_an_image_of_a_file_belongs) {
+    const std::string mark(1, kImageMark);
+    EXPECT_EQ(
+        *chat_content(R"([{"type":"input_text","text":"a"},{"type":"input_image","file_id":"file-1","detail":"low"}])"),
+        R"([{"type":"text","text":"a"},)" + mark + "file-1 low" + mark + "]"
+    );
+    EXPECT_EQ(*chat_content(R"([{"type":"input_image","file_id":"file-1"}])"), "[" + mark + "file-1 " + mark + "]");
+}
+
 TEST(ChatContent, refuses_what_chat_completions_cannot_carry) {
     for (const std::string_view content : {
-             R"([{"type":"input_image","file_id":"file-1"}])",
+             R"([{"type":"input_image"}])",
+             R"([{"type":"input_image","file_id":"file\u00011"}])",
+             R"([{"type":"input_image","file_id":"file-1","detail":"a b"}])",
              R"([{"type":"input_file","file_id":"file-1"}])",
              R"([{"type":"computer_screenshot"}])",
              R"(["text"])",

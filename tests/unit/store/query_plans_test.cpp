@@ -2,9 +2,12 @@
 // it prepared are looked at.
 #include <algorithm>
 #include <array>
+#include <fstream>
 
+#include "store/blobs.hpp"
 #include "store/sqlite/accounts.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/files.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/run_chunks.hpp"
 #include "store/sqlite/runs.hpp"
@@ -23,6 +26,8 @@ constexpr std::array kAllowedScans{
     std::string_view("SCAN r USING INDEX runs_unfinished"),
     std::string_view("SCAN runs USING INDEX runs_unfinished"),
     std::string_view("SCAN conversations USING INDEX conversations_wiping"),
+    std::string_view("SCAN blobs USING INDEX blobs_unreferenced"),
+    std::string_view("SCAN blobs USING COVERING INDEX blobs_unreferenced"),
     std::string_view("SCAN CONSTANT ROW"),
 };
 
@@ -91,6 +96,28 @@ protected:
         good(get_setting(*db_, "a"));
     }
 
+    void use_files() {
+        BlobSweep sweep(blob_dir_);
+        good(prepare_blob_dir(blob_dir_));
+        NewFile file;
+        file.file.id = FileId::make();
+        file.file.user = ada_;
+        file.file.media_type = "image/png";
+        file.temporary = make_temporary_path(blob_dir_);
+        std::ofstream(file.temporary) << "x";
+        good(create_file(*db_, blob_dir_, file));
+        file.reuse = true;
+        good(create_file(*db_, blob_dir_, file));
+        good(find_file(*db_, ada_, file.file.id));
+        for (const Order order : {Order::ascending, Order::descending}) {
+            good(list_files(*db_, ada_, {file.file.id, order, 20}));
+        }
+        while (good(sweep.step(*db_))) {
+        }
+        good(delete_file(*db_, ada_, file.file.id));
+        good(sweep.step(*db_));
+    }
+
     void use_conversation(const NewConversation& large) {
         const auto newest = good(list_items(*db_, ada_, large.id, {std::nullopt, Order::descending, 50}));
         EXPECT_EQ(newest.rows.size(), 50U);
@@ -133,6 +160,7 @@ protected:
     meter::StoreCounters counters_;
     std::unique_ptr<Connection> db_ =
         good(Connection::open(directory_.file("plans.db"), Access::read_write, counters_));
+    std::string blob_dir_ = directory_.file("files");
     UserNo ada_{};
 };
 
@@ -149,6 +177,7 @@ TEST_F(QueryPlansTest, NeverWalkThroughHistory) {
     }
     good(create_conversation(*db_, large));
     use_accounts();
+    use_files();
     use_conversation(large);
     use_runs(large);
     good(delete_conversation(*db_, ada_, large.id));
