@@ -2,7 +2,7 @@
 #include "api/conversation_json.hpp"
 #include "api/input.hpp"
 #include "api/routes.hpp"
-#include "chat/event_json.hpp"
+#include "chat/item_json.hpp"
 
 namespace confab::api {
 

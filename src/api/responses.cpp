@@ -3,6 +3,7 @@
 #include "api/response_stream.hpp"
 #include "api/routes.hpp"
 #include "chat/event_json.hpp"
+#include "chat/item_json.hpp"
 
 namespace confab::api {
 
@@ -36,7 +37,7 @@ Task<Result<Reply>> wait_for_answer(Exchange& exchange, chat::RunPtr run) {
     co_await run->wait_until_finished();
     exchange.unwatch_client();
     const chat::ResponseEnd& end = run->end();
-    if (end.status == store::RunStatus::failed && !end.text) {
+    if (end.status == store::RunStatus::failed && end.output.empty()) {
         co_return base::fail(
             end.errc, end.error_message, end.error_code, end.error_code == "model_not_found" ? "model" : ""
         );
