@@ -79,7 +79,11 @@ Result<NewItem> parse_function_call(const json::object& object, const std::strin
     if (name.empty()) {
         return missing(fields.param("name"));
     }
+    TRY(const auto status, fields.text("status"));
     NewItem item = new_item(ItemType::function_call, store::ItemRole::assistant);
+    if (status && *status != "completed") {
+        item.status = store::ItemStatus::incomplete;  // cut off; a model is not told of it
+    }
     base::JsonWriter out(item.body);
     out.begin_object();
     out.member("call_id", call_id);

@@ -200,6 +200,13 @@ describe('tool outputs', () => {
     assert.deepEqual(lastRequest().messages, expected);
   });
 
+  it('are left out with their call when that was cut off', async () => {
+    const cut = { type: 'function_call', call_id: 'c', name: 'n', arguments: '{"a', status: 'incomplete' };
+    const output = { type: 'function_call_output', call_id: 'c', output: 'o' };
+    await responses().create({ model: 'script-count', input: [{ role: 'user', content: 'q' }, cut, output] });
+    assert.deepEqual(lastRequest().messages, [{ role: 'user', content: 'q' }]);
+  });
+
   it('may be parts', async () => {
     const first = await ask({ input: 'what now?' });
     const parts = kOutputs.map((output) => ({ ...output, output: [{ type: 'input_text', text: output.output }] }));
@@ -259,6 +266,7 @@ describe('what cannot be', () => {
     [{ ...output, call_id: 'c'.repeat(65) }, 'input[0].call_id'],
     [{ ...output, output: undefined }, 'input[0].output'],
     [{ ...output, output: 5 }, 'input[0].output'],
+    [{ ...output, output: 'x'.repeat(10 * 1024 * 1024 + 1) }, 'input[0]'],
     [{ ...output, output: [{ type: 'input_text' }] }, 'input[0].output[0].text'],
     [{ ...output, output: [{ type: 'wonder' }] }, 'input[0].output'],
     [{ ...call, call_id: 7 }, 'input[0].call_id'],
