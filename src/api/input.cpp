@@ -125,6 +125,10 @@ Result<NewItem> parse_item(const json::value& value, const std::string& param) {
     return item;
 }
 
+std::unexpected<base::Error> out_of_memory() {
+    return base::fail(base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
+}
+
 }  // namespace
 
 Result<std::int64_t> check_parts(const json::array& parts, const std::string& param) {
@@ -169,9 +173,13 @@ Result<Input> parse_input(const json::value& input, std::string_view param, std:
     return parsed;
 }
 
-Task<Result<std::vector<NewItem>>> resolve_references(Context& context, store::UserNo user, Input input) {
+Task<Result<std::vector<NewItem>>> resolve_references(Context& context, store::UserNo user, Input& input) {
     if (input.references.empty()) {
         co_return std::move(input.items);
+    }
+    auto lease = context.budget.try_lease(kReferredBytesMax);
+    if (!lease) {
+        co_return out_of_memory();
     }
     std::vector<store::ItemId> ids;
     for (const ItemReference& reference : input.references) {
@@ -191,6 +199,16 @@ Task<Result<std::vector<NewItem>>> resolve_references(Context& context, store::U
         error.param = error.errc == base::Errc::too_large ? param.substr(0, param.find('[')) : error.param;
         co_return std::unexpected(std::move(error));
     }
+    std::uint64_t bytes = 0;
+    for (const store::Item& item : *found) {
+        bytes += item.body.size();
+    }
+    lease.reset();
+    lease = context.budget.try_lease(bytes);
+    if (!lease) {
+        co_return out_of_memory();
+    }
+    input.lease = std::move(*lease);
     for (std::size_t i = 0; i < found->size(); ++i) {
         store::Item& from = (*found)[i];
         NewItem& copy = input.items[input.references[i].index];

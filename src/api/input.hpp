@@ -25,13 +25,16 @@ struct ItemReference {
 struct Input {
     std::vector<store::NewItem> items;
     std::vector<ItemReference> references;  // in their order; until they are resolved these items are empty
+    meter::Lease lease;                     // of the copies that took their places
 };
 
 // `input` as a string (one user message) or an array of items. Errors name the item: input[3].content.
 base::Result<Input> parse_input(const json::value& input, std::string_view param, std::size_t items_max);
 
-// Fills in copies of what the references name. `invalid_request` (item_not_found) for one that is not the user's.
-Task<Result<std::vector<store::NewItem>>> resolve_references(Context& context, store::UserNo user, Input input);
+// The items, with copies of what the references name; `input` keeps their lease and must outlive them. Errors:
+// `invalid_request` (item_not_found) for one that is not the user's, `too_large` (items_too_large), `unavailable`
+// (overloaded).
+Task<Result<std::vector<store::NewItem>>> resolve_references(Context& context, store::UserNo user, Input& input);
 
 // The parts of a content: each a known one that is whole. Gives their estimated tokens.
 base::Result<std::int64_t> check_parts(const json::array& parts, const std::string& param);

@@ -38,7 +38,7 @@ Task<Result<Reply>> add_items(Context& context, Exchange& exchange) {
         co_return base::invalid("items", "'items' is an array of 1 to 20 items.", "invalid_type");
     }
     CO_TRY(auto input, parse_input(*given, "items", kItemsPerCallMax));
-    CO_TRY(auto items, co_await resolve_references(context, user_of(exchange), std::move(input)));
+    CO_TRY(auto items, co_await resolve_references(context, user_of(exchange), input));
     store::Page<store::Item> added;
     CO_TRY(added.rows, co_await context.store.append_items(user_of(exchange), id, std::move(items)));
     co_return web::json_reply(render_list(added, chat::render_item));

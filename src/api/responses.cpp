@@ -57,8 +57,9 @@ Result<ResponseRequest> take_request(web::Request& request) {
 Task<Result<Reply>> create_response(Context& context, Exchange& exchange) {
     CO_TRY(auto request, take_request(exchange.request()));
     request.run.user = user_of(exchange);
-    CO_TRY(request.run.input, co_await resolve_references(context, request.run.user, std::move(request.input)));
+    CO_TRY(request.run.input, co_await resolve_references(context, request.run.user, request.input));
     CO_TRY(const auto run, co_await context.runs.start(std::move(request.run)));
+    request.input.lease.release();  // they are stored, or leased by the run once it renders them
     if (request.stream) {
         co_return stream_reply(std::make_unique<ResponseStreamer>(context, user_of(exchange), run->facts().id, 0, run));
     }

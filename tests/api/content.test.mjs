@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { useConfab } from '../support/confab.mjs';
 import { allFrames, assertEnvelope, caller, frames, open } from '../support/http.mjs';
-import { checkEvents, checkResponse, collect } from '../support/events.mjs';
+import { checkEvents, checkResponse, collect, poll } from '../support/events.mjs';
 import { kAgentCalls, kRefusal, thoughtText, wordsText } from '../support/model_scripts.mjs';
 
 const fixture = useConfab();
@@ -324,6 +324,8 @@ describe('what cannot be', () => {
     const json = { model: 'script-count', input: [reference, reference] };
     assertEnvelope(await api('POST', '/v1/responses', { json }), 413, { code: 'items_too_large', param: 'input' });
     assert.equal((await api('POST', '/v1/responses', { json: { ...json, input: [reference] } })).status, 200);
+    const leased = async () => Number(/^confab_budget_leased_bytes (\S+)$/m.exec((await api('GET', '/metrics')).text)[1]);
+    await poll(leased, (bytes) => bytes < 1024 * 1024);
   });
 
   it('is somebody else\'s item', async () => {
