@@ -37,8 +37,10 @@ Task<Result<Reply>> create_conversation(Context& context, Exchange& exchange) {
     CO_TRY(const auto metadata, parse_metadata(fields));
     conversation.metadata = metadata.value_or("{}");
     CO_TRY(const json::array* items, fields.array("items"));
+    Input input;
     if (items != nullptr) {
-        CO_TRY(conversation.items, parse_input(*fields.any("items"), "items", kItemsPerCallMax));
+        CO_TRY(input, parse_input(*fields.any("items"), "items", kItemsPerCallMax));
+        CO_TRY(conversation.items, co_await resolve_references(context, conversation.user, input));
     }
     CO_TRY(const auto created, co_await context.store.create_conversation(std::move(conversation)));
     co_return conversation_reply(created);

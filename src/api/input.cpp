@@ -1,5 +1,6 @@
 #include "api/input.hpp"
 
+#include "api/other_items.hpp"
 #include "base/text.hpp"
 #include "llm/chat_request.hpp"
 #include "llm/token_estimate.hpp"
@@ -66,6 +67,10 @@ base::Status check_text_parts(const json::array& parts, const std::string& param
         if (wants_text && (text == nullptr || !text->is_string())) {
             return invalid(name + ".text", "'" + name + ".text' must be a string.", "invalid_type");
         }
+        const json::value* refusal = base::find(part, "refusal");
+        if (type == "refusal" && (refusal == nullptr || !refusal->is_string())) {
+            return invalid(name + ".refusal", "'" + name + ".refusal' must be a string.", "invalid_type");
+        }
     }
     return {};
 }
@@ -80,14 +85,10 @@ base::Status set_content(NewItem& item, const json::value& content, const std::s
         item.body.assign(text->data(), text->size());
         item.tokens = llm::estimate_tokens(item.body) + llm::kMessageTokens;
     } else if (content.is_array() && !content.get_array().empty()) {
-        TRY_VOID(check_text_parts(content.get_array(), param));
+        TRY(const std::int64_t tokens, check_parts(content.get_array(), param));
         item.format = store::BodyFormat::json;
         item.body = base::to_string(content);
-        const auto rendered = llm::chat_content(item.body);
-        if (!rendered) {
-            return invalid(param, rendered.error().message, rendered.error().code);
-        }
-        item.tokens = estimate_parts(content.get_array()) + llm::kMessageTokens;
+        item.tokens = tokens + llm::kMessageTokens;
     } else {
         return invalid(param, "'" + param + "' is a string or an array of content parts.", "invalid_type");
     }
@@ -107,9 +108,7 @@ Result<NewItem> parse_item(const json::value& value, const std::string& param) {
     const Fields fields(value.get_object(), param + ".");
     TRY(const auto type, fields.text("type"));
     if (type && *type != "message") {
-        return invalid(
-            fields.param("type"), "Only messages can be stored so far; '" + *type + "' cannot.", "unsupported_item_type"
-        );
+        return parse_other_item(*type, value.get_object(), param);
     }
     NewItem item;
     item.id = store::ItemId::make();
@@ -126,17 +125,30 @@ Result<NewItem> parse_item(const json::value& value, const std::string& param) {
     return item;
 }
 
+std::unexpected<base::Error> out_of_memory() {
+    return base::fail(base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
+}
+
 }  // namespace
 
-Result<std::vector<NewItem>> parse_input(const json::value& input, std::string_view param, std::size_t items_max) {
+Result<std::int64_t> check_parts(const json::array& parts, const std::string& param) {
+    TRY_VOID(check_text_parts(parts, param));
+    const auto rendered = llm::chat_content(base::to_string(parts));
+    if (!rendered) {
+        return invalid(param, rendered.error().message, rendered.error().code);
+    }
+    return estimate_parts(parts);
+}
+
+Result<Input> parse_input(const json::value& input, std::string_view param, std::size_t items_max) {
     const std::string name(param);
-    std::vector<NewItem> items;
+    Input parsed;
     if (input.is_string()) {
         NewItem item;
         item.id = store::ItemId::make();
         TRY_VOID(set_content(item, input, name));
-        items.push_back(std::move(item));
-        return items;
+        parsed.items.push_back(std::move(item));
+        return parsed;
     }
     if (!input.is_array()) {
         return invalid(name, "'" + name + "' is a string or an array of items.", "invalid_type");
@@ -148,10 +160,66 @@ Result<std::vector<NewItem>> parse_input(const json::value& input, std::string_v
         );
     }
     for (std::size_t i = 0; i < array.size(); ++i) {
-        TRY(auto item, parse_item(array[i], name + "[" + std::to_string(i) + "]"));
-        items.push_back(std::move(item));
+        const std::string item_name = name + "[" + std::to_string(i) + "]";
+        if (array[i].is_object() && is_reference(array[i].get_object())) {
+            TRY(const auto id, parse_reference(array[i].get_object(), item_name));
+            parsed.references.push_back({i, id, item_name + ".id"});
+            parsed.items.emplace_back();
+        } else {
+            TRY(auto item, parse_item(array[i], item_name));
+            parsed.items.push_back(std::move(item));
+        }
     }
-    return items;
+    return parsed;
+}
+
+Task<Result<std::vector<NewItem>>> resolve_references(Context& context, store::UserNo user, Input& input) {
+    if (input.references.empty()) {
+        co_return std::move(input.items);
+    }
+    auto lease = context.budget.try_lease(kReferredBytesMax);
+    if (!lease) {
+        co_return out_of_memory();
+    }
+    std::vector<store::ItemId> ids;
+    for (const ItemReference& reference : input.references) {
+        ids.push_back(reference.id);
+    }
+    auto found = co_await context.store.find_items(user, ids, kReferredBytesMax);
+    if (!found && found.error().errc == base::Errc::not_found) {
+        std::size_t missing = 0;
+        const std::string& index = found.error().param;
+        std::from_chars(index.data(), index.data() + index.size(), missing);
+        const ItemReference& reference = input.references[std::min(missing, ids.size() - 1)];
+        co_return no_such_reference(reference.id.str(), reference.param);
+    }
+    if (!found) {
+        base::Error error = std::move(found).error();
+        const std::string& param = input.references.front().param;  // input[3].id
+        error.param = error.errc == base::Errc::too_large ? param.substr(0, param.find('[')) : error.param;
+        co_return std::unexpected(std::move(error));
+    }
+    std::uint64_t bytes = 0;
+    for (const store::Item& item : *found) {
+        bytes += item.body.size();
+    }
+    lease.reset();
+    lease = context.budget.try_lease(bytes);
+    if (!lease) {
+        co_return out_of_memory();
+    }
+    input.lease = std::move(*lease);
+    for (std::size_t i = 0; i < found->size(); ++i) {
+        store::Item& from = (*found)[i];
+        NewItem& copy = input.items[input.references[i].index];
+        copy.id = store::ItemId::make(from.id.type());
+        copy.role = from.role;
+        copy.status = from.status;
+        copy.format = from.format;
+        copy.body = std::move(from.body);
+        copy.tokens = from.tokens;
+    }
+    co_return std::move(input.items);
 }
 
 }  // namespace confab::api

@@ -3,7 +3,7 @@
 #include "api/input.hpp"
 #include "api/input_images.hpp"
 #include "api/routes.hpp"
-#include "chat/event_json.hpp"
+#include "chat/item_json.hpp"
 
 namespace confab::api {
 
@@ -39,7 +39,8 @@ Task<Result<Reply>> add_items(Context& context, Exchange& exchange) {
     if (given == nullptr || !given->is_array() || given->get_array().empty()) {
         co_return base::invalid("items", "'items' is an array of 1 to 20 items.", "invalid_type");
     }
-    CO_TRY(auto items, parse_input(*given, "items", kItemsPerCallMax));
+    CO_TRY(auto input, parse_input(*given, "items", kItemsPerCallMax));
+    CO_TRY(auto items, co_await resolve_references(context, user_of(exchange), input));
     store::Page<store::Item> added;
     CO_TRY(added.rows, co_await context.store.append_items(user_of(exchange), id, std::move(items)));
     co_return web::json_reply(render_list(added, chat::render_item));

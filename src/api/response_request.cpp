@@ -1,6 +1,6 @@
 #include "api/response_request.hpp"
 
-#include "api/input.hpp"
+#include "api/tools.hpp"
 
 namespace confab::api {
 
@@ -65,18 +65,6 @@ Status parse_modes(const Fields& fields, ResponseRequest& request) {
     return {};
 }
 
-Status parse_tools(const Fields& fields) {
-    TRY(const json::array* tools, fields.array("tools"));
-    if (tools != nullptr && !tools->empty()) {
-        return invalid(
-            "tools",
-            "Tools cannot be used with /v1/responses yet. Use /v1/chat/completions, which passes them on.",
-            "unsupported_parameter"
-        );
-    }
-    return {};
-}
-
 // The members of the Response object that repeat the request. All of them, always: strict clients want every one
 // present.
 class Echo {
@@ -126,7 +114,7 @@ Status parse_parameters(const Fields& fields, chat::RunRequest& run) {
     return {};
 }
 
-Status render_echo(const Fields& fields, chat::RunRequest& run) {
+Status render_echo(const Fields& fields, const ToolFields& tools, chat::RunRequest& run) {
     TRY(const auto metadata, parse_metadata(fields));
     TRY(const auto instructions, fields.text("instructions", kInstructionsBytesMax));
     TRY(const auto user, fields.text("user"));
@@ -139,9 +127,9 @@ Status render_echo(const Fields& fields, chat::RunRequest& run) {
     echo.writer().member("temperature", run.parameters.temperature.value_or(1.0));
     echo.writer().member("top_p", run.parameters.top_p.value_or(1.0));
     echo.optional("max_output_tokens", run.parameters.output_tokens_max);
-    echo.raw("tools", nullptr, "[]");
-    echo.raw("tool_choice", fields.any("tool_choice"), R"("auto")");
-    echo.raw("parallel_tool_calls", fields.any("parallel_tool_calls"), "true");
+    echo.writer().raw_member("tools", tools.tools);
+    echo.writer().raw_member("tool_choice", tools.tool_choice);
+    echo.writer().member("parallel_tool_calls", tools.parallel_tool_calls);
     echo.raw("truncation", fields.any("truncation"), R"("disabled")");
     echo.raw("text", fields.any("text"), R"({"format":{"type":"text"}})");
     echo.raw("reasoning", fields.any("reasoning"), R"({"effort":null,"summary":null})");
@@ -168,15 +156,16 @@ Result<ResponseRequest> parse_response_request(const json::object& body) {
     }
     TRY_VOID(parse_target(fields, request.run.target));
     TRY_VOID(parse_modes(fields, request));
-    TRY_VOID(parse_tools(fields));
+    TRY(const ToolFields tools, parse_tools(fields, request.run.parameters));
+    TRY_VOID(parse_reasoning(fields, request.run.parameters));
     TRY_VOID(parse_parameters(fields, request.run));
-    TRY_VOID(render_echo(fields, request.run));
+    TRY_VOID(render_echo(fields, tools, request.run));
     const json::value* input = fields.any("input");
     const bool continues = request.run.target.conversation || request.run.target.previous_response;
     if (input != nullptr) {
-        TRY(request.run.input, parse_input(*input, "input", kInputItemsMax));
+        TRY(request.input, parse_input(*input, "input", kInputItemsMax));
     }
-    if (request.run.input.empty() && !continues) {
+    if (request.input.items.empty() && !continues) {
         return invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter");
     }
     return request;

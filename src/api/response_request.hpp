@@ -1,13 +1,14 @@
 // POST /v1/responses: the request body -> a run.
 #pragma once
 
-#include "api/body.hpp"
+#include "api/input.hpp"
 #include "chat/runs.hpp"
 
 namespace confab::api {
 
 struct ResponseRequest {
-    chat::RunRequest run;  // without its user
+    chat::RunRequest run;  // without its user and its input
+    Input input;
     bool stream = false;
 };
 

@@ -1,5 +1,7 @@
 #include "api/response_stream.hpp"
 
+#include "chat/output_writer.hpp"
+
 namespace confab::api {
 
 Task<void> ResponseStreamer::stream(web::StreamWriter& writer) {
@@ -47,10 +49,11 @@ Task<void> ResponseStreamer::replay(web::StreamWriter& writer) {
         co_return;  // deleted meanwhile, or its end could not be saved
     }
     const chat::Sequence asked = next_;
-    if (!co_await replay_chunks(writer, *run)) {
+    if (!run->output_deleted && !co_await replay_chunks(writer, *run)) {  // what was deleted is not shown again
         co_return;
     }
-    if (next_ == asked && !co_await log_is_kept(*run)) {
+    const bool kept = !run->output_deleted && co_await log_is_kept(*run);
+    if (next_ == asked && !kept) {
         co_await replay_rebuilt(writer, *run);
     }
     co_await writer.write(chat::kDoneEvent);
@@ -93,9 +96,10 @@ Task<bool> ResponseStreamer::write_events(
 ) {
     const auto facts = chat::facts_of(run);
     const auto end = chat::end_of(run);
+    const chat::EventRenderer renderer(facts, end);
     std::string bytes;
     while (next_ < log_first + log.size()) {
-        chat::render_event(bytes, facts, end, next_, log.at(next_ - log_first));
+        renderer.render(bytes, next_, log.at(next_ - log_first));
         ++next_;
         if (bytes.size() >= chat::kBatchBytesMax || next_ == log_first + log.size()) {
             if (!co_await writer.write(bytes)) {
@@ -107,22 +111,10 @@ Task<bool> ResponseStreamer::write_events(
     co_return true;
 }
 
-// The log has expired: the same story told from the stored item, with one delta. Whoever had seen more than that gets
-// the end.
+// The log has expired: the same story told from the stored items, with one delta for each part. Whoever had seen more
+// than that gets the end.
 Task<void> ResponseStreamer::replay_rebuilt(web::StreamWriter& writer, const store::Run& run) {
-    const auto end = chat::end_of(run);
-    chat::EventLog log;
-    log.append(chat::EventKind::created);
-    if (run.background) {
-        log.append(chat::EventKind::queued);
-    }
-    log.append(chat::EventKind::in_progress);
-    if (end.text) {
-        log.append(chat::EventKind::item_added);
-        log.append(chat::EventKind::part_added);
-        log.append(chat::EventKind::text_delta, *end.text);
-    }
-    chat::append_closing_events(log, end.text.has_value(), end);
+    const chat::EventLog log = chat::rebuild_log(chat::facts_of(run), chat::end_of(run));
     if (next_ >= log.size()) {
         chat::EventLog last;
         last.append(chat::EventKind::finished);

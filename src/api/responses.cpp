@@ -4,6 +4,7 @@
 #include "api/response_stream.hpp"
 #include "api/routes.hpp"
 #include "chat/event_json.hpp"
+#include "chat/item_json.hpp"
 
 namespace confab::api {
 
@@ -37,7 +38,7 @@ Task<Result<Reply>> wait_for_answer(Exchange& exchange, chat::RunPtr run) {
     co_await run->wait_until_finished();
     exchange.unwatch_client();
     const chat::ResponseEnd& end = run->end();
-    if (end.status == store::RunStatus::failed && !end.text) {
+    if (end.status == store::RunStatus::failed && end.output.empty()) {
         co_return base::fail(
             end.errc, end.error_message, end.error_code, end.error_code == "model_not_found" ? "model" : ""
         );
@@ -58,7 +59,9 @@ Task<Result<ResponseRequest>> take_request(Context& context, Exchange& exchange)
 Task<Result<Reply>> create_response(Context& context, Exchange& exchange) {
     CO_TRY(auto request, co_await take_request(context, exchange));
     request.run.user = user_of(exchange);
+    CO_TRY(request.run.input, co_await resolve_references(context, request.run.user, request.input));
     CO_TRY(const auto run, co_await context.runs.start(std::move(request.run)));
+    request.input.lease.release();  // they are stored, or leased by the run once it renders them
     if (request.stream) {
         co_return stream_reply(std::make_unique<ResponseStreamer>(context, user_of(exchange), run->facts().id, 0, run));
     }

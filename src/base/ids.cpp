@@ -30,6 +30,8 @@ private:
 
 constexpr char kHex[] = "0123456789abcdef";
 
+constexpr std::array<std::string_view, 5> kItemPrefixes{"msg_", "rs_", "fc_", "fco_", "item_"};  // by ItemType
+
 int hex_value(char c) {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -65,6 +67,38 @@ IdBytes make_uuid_v7() {
     std::memcpy(id.data() + 8, &random, sizeof random);
     id[8] = static_cast<std::uint8_t>(0x80 | (id[8] & 0x3F));
     return id;
+}
+
+Id<ItemKind> Id<ItemKind>::make(ItemType type) {
+    Id id{make_uuid_v7()};
+    if (type != ItemType::message) {
+        id.bytes[6] = static_cast<std::uint8_t>(0x80 | (id.bytes[6] & 0x0F));
+        id.bytes[8] = static_cast<std::uint8_t>(0x80 | static_cast<std::uint8_t>(type));
+    }
+    return id;
+}
+
+std::optional<Id<ItemKind>> Id<ItemKind>::parse(std::string_view text) {
+    for (std::size_t type = 0; type < kItemPrefixes.size(); ++type) {
+        if (text.starts_with(kItemPrefixes[type])) {
+            const auto parsed = id_from_hex(text.substr(kItemPrefixes[type].size()));
+            const bool fits = parsed && Id{*parsed}.type() == static_cast<ItemType>(type);
+            return fits ? std::optional<Id>(Id{*parsed}) : std::nullopt;
+        }
+    }
+    return std::nullopt;
+}
+
+ItemType Id<ItemKind>::type() const {
+    if (bytes[6] >> 4 != 8) {
+        return ItemType::message;
+    }
+    const unsigned type = bytes[8] & 0x3F;
+    return type < kItemPrefixes.size() ? static_cast<ItemType>(type) : ItemType::other;
+}
+
+std::string Id<ItemKind>::str() const {
+    return std::string(kItemPrefixes[static_cast<std::size_t>(type())]) + to_hex(bytes);
 }
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {

@@ -48,10 +48,6 @@ struct ConversationKind {
     static constexpr std::string_view kPrefix = "conv_";
 };
 
-struct MessageKind {
-    static constexpr std::string_view kPrefix = "msg_";
-};
-
 struct ResponseKind {
     static constexpr std::string_view kPrefix = "resp_";
 };
@@ -72,8 +68,30 @@ struct FileKind {
     static constexpr std::string_view kPrefix = "file-";
 };
 
+// What an item of a conversation is. The numbers are stored.
+enum class ItemType : std::uint8_t { message, reasoning, function_call, function_call_output, other };
+
+struct ItemKind {};
+
+// An item's id says what the item is: a message's is a UUIDv7, that of another type a UUIDv8, whose layout is ours: the
+// same, but the six bits after the variant hold the type. So ids sort by time, and an id alone gives its prefix.
+template <>
+struct Id<ItemKind> {
+    IdBytes bytes{};
+
+    static Id make(ItemType type = ItemType::message);
+
+    // Accepts the prefix of any type (msg_, rs_, fc_, fco_, item_) with an id of that type.
+    static std::optional<Id> parse(std::string_view text);
+
+    ItemType type() const;
+    std::string str() const;
+
+    friend auto operator<=>(const Id&, const Id&) = default;
+};
+
+using ItemId = Id<ItemKind>;
 using ConversationId = Id<ConversationKind>;
-using ItemId = Id<MessageKind>;  // text messages are the only items so far
 using ResponseId = Id<ResponseKind>;
 using UserId = Id<UserKind>;
 using SessionId = Id<SessionKind>;

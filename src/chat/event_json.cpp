@@ -1,6 +1,6 @@
 #include "chat/event_json.hpp"
 
-#include "base/json.hpp"
+#include <cmath>
 
 namespace confab::chat {
 
@@ -8,42 +8,6 @@ namespace {
 
 using base::JsonWriter;
 using store::RunStatus;
-
-constexpr std::string_view kEmptyLists = R"(,"annotations":[],"logprobs":[])";
-
-void render_text_part(JsonWriter& out, std::string& text_out, std::string_view text) {
-    out.begin_object();
-    out.member("type", "output_text");
-    out.member("text", text);
-    text_out += kEmptyLists;
-    out.end_object();
-}
-
-store::ItemStatus item_status(RunStatus status) {
-    return status == RunStatus::completed ? store::ItemStatus::completed : store::ItemStatus::incomplete;
-}
-
-// The answer's message; `text` absent: its content is still empty.
-void render_message(
-    std::string& buffer,
-    JsonWriter& out,
-    store::ItemId id,
-    store::ItemStatus status,
-    const std::optional<std::string>& text
-) {
-    out.begin_object();
-    out.member("id", id.str());
-    out.member("type", "message");
-    out.member("status", to_string(status));
-    out.member("role", "assistant");
-    out.key("content");
-    out.begin_array();
-    if (text) {
-        render_text_part(out, buffer, *text);
-    }
-    out.end_array();
-    out.end_object();
-}
 
 std::string_view event_type(EventKind kind, RunStatus status) {
     switch (kind) {
@@ -57,6 +21,15 @@ std::string_view event_type(EventKind kind, RunStatus status) {
         case EventKind::part_done: return "response.content_part.done";
         case EventKind::item_done: return "response.output_item.done";
         case EventKind::error: return "error";
+        case EventKind::refusal_added: return "response.content_part.added";
+        case EventKind::refusal_delta: return "response.refusal.delta";
+        case EventKind::refusal_done: return "response.refusal.done";
+        case EventKind::summary_added: return "response.reasoning_summary_part.added";
+        case EventKind::summary_delta: return "response.reasoning_summary_text.delta";
+        case EventKind::summary_done: return "response.reasoning_summary_text.done";
+        case EventKind::summary_part_done: return "response.reasoning_summary_part.done";
+        case EventKind::arguments_delta: return "response.function_call_arguments.delta";
+        case EventKind::arguments_done: return "response.function_call_arguments.done";
         case EventKind::finished: break;
     }
     switch (status) {
@@ -64,27 +37,6 @@ std::string_view event_type(EventKind kind, RunStatus status) {
         case RunStatus::failed: return "response.failed";
         default: return "response.incomplete";  // there is no response.cancelled in any schema
     }
-}
-
-// A snapshot of the response as it was at this event.
-void render_snapshot(JsonWriter& out, const ResponseFacts& facts, const ResponseEnd& end, EventKind kind) {
-    out.key("response");
-    std::string rendered;
-    if (kind == EventKind::finished) {
-        render_response(rendered, facts, end);
-    } else {
-        ResponseEnd now;
-        const bool waiting = facts.background && kind != EventKind::in_progress;
-        now.status = waiting ? RunStatus::queued : RunStatus::in_progress;
-        render_response(rendered, facts, now);
-    }
-    out.raw(rendered);
-}
-
-void render_place(JsonWriter& out, const ResponseFacts& facts) {
-    out.member("item_id", facts.item.str());
-    out.member("output_index", 0);
-    out.member("content_index", 0);
 }
 
 void render_error(JsonWriter& out, const ResponseEnd& end) {
@@ -101,65 +53,25 @@ void render_error(JsonWriter& out, const ResponseEnd& end) {
     out.end_object();
 }
 
-void render_event_body(
-    std::string& buffer,
-    JsonWriter& out,
-    const ResponseFacts& facts,
-    const ResponseEnd& end,
-    const Event& event
-) {
-    const std::string_view whole = end.text ? std::string_view(*end.text) : std::string_view();
-    switch (event.kind) {
-        case EventKind::created:
-        case EventKind::queued:
-        case EventKind::in_progress:
-        case EventKind::finished: render_snapshot(out, facts, end, event.kind); break;
-        case EventKind::item_added:
-            out.member("output_index", 0);
-            out.key("item");
-            render_message(buffer, out, facts.item, store::ItemStatus::in_progress, std::nullopt);
-            break;
-        case EventKind::part_added:
-        case EventKind::part_done:
-            render_place(out, facts);
-            out.key("part");
-            render_text_part(out, buffer, event.kind == EventKind::part_done ? whole : std::string_view());
-            break;
-        case EventKind::text_delta:
-            render_place(out, facts);
-            out.member("delta", event.payload);
-            out.raw_member("logprobs", "[]");
-            break;
-        case EventKind::text_done:
-            render_place(out, facts);
-            out.member("text", whole);
-            out.raw_member("logprobs", "[]");
-            break;
-        case EventKind::item_done:
-            out.member("output_index", 0);
-            out.key("item");
-            render_message(buffer, out, facts.item, item_status(end.status), end.text);
-            break;
-        case EventKind::error: render_error(out, end); break;
+// Which members a part's events have, by what the part is.
+std::string_view index_name(EventKind kind) {
+    switch (kind) {
+        case EventKind::summary_added:
+        case EventKind::summary_delta:
+        case EventKind::summary_done:
+        case EventKind::summary_part_done: return "summary_index";
+        case EventKind::arguments_delta:
+        case EventKind::arguments_done: return {};
+        default: return "content_index";
     }
 }
 
-void render_content(std::string& buffer, JsonWriter& out, const store::Item& item) {
-    out.key("content");
-    if (item.format == store::BodyFormat::json) {
-        out.raw(item.truncated || item.body.empty() ? std::string_view("[]") : std::string_view(item.body));
-        return;
+PartKind part_kind(EventKind kind) {
+    switch (kind) {
+        case EventKind::refusal_added: return PartKind::refusal;
+        case EventKind::summary_added: return PartKind::summary;
+        default: return PartKind::text;
     }
-    out.begin_array();
-    if (item.role == store::ItemRole::assistant) {
-        render_text_part(out, buffer, item.body);
-    } else {
-        out.begin_object();
-        out.member("type", "input_text");
-        out.member("text", item.body);
-        out.end_object();
-    }
-    out.end_array();
 }
 
 }  // namespace
@@ -174,25 +86,6 @@ std::string_view to_string(RunStatus status) {
         case RunStatus::cancelled: return "cancelled";
     }
     return "failed";
-}
-
-std::string_view to_string(store::ItemStatus status) {
-    switch (status) {
-        case store::ItemStatus::completed: return "completed";
-        case store::ItemStatus::incomplete: return "incomplete";
-        case store::ItemStatus::in_progress: return "in_progress";
-    }
-    return "completed";
-}
-
-std::string_view to_string(store::ItemRole role) {
-    switch (role) {
-        case store::ItemRole::user: return "user";
-        case store::ItemRole::assistant: return "assistant";
-        case store::ItemRole::system: return "system";
-        case store::ItemRole::developer: return "developer";
-    }
-    return "user";
 }
 
 void render_response(std::string& out, const ResponseFacts& facts, const ResponseEnd& end) {
@@ -230,8 +123,8 @@ void render_response(std::string& out, const ResponseFacts& facts, const Respons
     json.member("model", facts.model);
     json.key("output");
     json.begin_array();
-    if (end.text) {
-        render_message(out, json, facts.item, item_status(end.status), end.text);
+    for (const OutputItem& item : end.output) {
+        render_output_item(json, item, Shown::whole);
     }
     json.end_array();
     json.member_or_null(
@@ -245,7 +138,7 @@ void render_response(std::string& out, const ResponseFacts& facts, const Respons
     } else {
         json.value(nullptr);
     }
-    json.raw_member("usage", end.usage.empty() ? std::string_view("null") : std::string_view(end.usage));
+    render_measures(json, end.usage, end.timing);
     const std::string_view echo = facts.request;
     if (echo.size() > 2) {
         json.raw(echo.substr(1, echo.size() - 2));  // the members of the echoed object
@@ -253,44 +146,163 @@ void render_response(std::string& out, const ResponseFacts& facts, const Respons
     json.end_object();
 }
 
-void render_event(
-    std::string& out,
-    const ResponseFacts& facts,
-    const ResponseEnd& end,
-    Sequence sequence,
-    const Event& event
-) {
-    const std::string_view type = event_type(event.kind, end.status);
+void render_measures(JsonWriter& out, std::string_view usage, const std::optional<store::RunTiming>& timing) {
+    out.raw_member("usage", usage.empty() ? std::string_view("null") : usage);
+    out.key("timing");
+    if (!timing) {
+        out.value(nullptr);
+        return;
+    }
+    out.begin_object();
+    out.member("first_token_ms", timing->first_token_ms);
+    out.member("duration_ms", timing->duration_ms);
+    out.key("tokens_per_second");
+    const std::int64_t ms = timing->duration_ms - timing->first_token_ms;
+    if (timing->output_tokens && ms > 0) {
+        const double rate = static_cast<double>(*timing->output_tokens) * 1000 / static_cast<double>(ms);
+        out.value(std::round(rate * 100) / 100);
+    } else {
+        out.value(nullptr);
+    }
+    out.end_object();
+}
+
+// ---- events ----
+
+EventRenderer::EventRenderer(const ResponseFacts& facts, const ResponseEnd& end) : facts_(facts), end_(end) {
+    for (std::size_t i = 0; i < end.output.size(); ++i) {
+        places_.push_back(render_place(end.output[i].id, i));
+    }
+}
+
+void EventRenderer::render(std::string& out, Sequence sequence, const Event& event) const {
+    const std::string_view type = event_type(event.kind, end_.status);
     out.append("event: ").append(type).append("\ndata: ");
     JsonWriter json(out);
     json.begin_object();
     json.member("type", type);
     json.member("sequence_number", sequence);
-    render_event_body(out, json, facts, end, event);
+    render_body(json, event);
     json.end_object();
     out += "\n\n";
 }
 
-void render_item(std::string& out, const store::Item& item) {
-    JsonWriter json(out);
-    json.begin_object();
-    json.member("id", item.id.str());
-    json.member("type", "message");
-    json.member("status", to_string(item.status));
-    json.member("role", to_string(item.role));
-    render_content(out, json, item);
-    json.member("created_at", item.created_at);
-    if (item.response) {
-        json.member("response_id", item.response->str());
+void EventRenderer::render_body(JsonWriter& out, const Event& event) const {
+    switch (event.kind) {
+        case EventKind::created:
+        case EventKind::queued:
+        case EventKind::in_progress:
+        case EventKind::finished: render_snapshot(out, event.kind); break;
+        case EventKind::item_added:
+        case EventKind::item_done:
+            out.member("output_index", unsigned{event.output});
+            out.key("item");
+            if (event.kind == EventKind::item_added) {
+                render_output_item(out, announced(event.output), Shown::announced);
+            } else {
+                render_output_item(out, item(event.output), Shown::whole);
+            }
+            break;
+        case EventKind::text_delta:
+        case EventKind::refusal_delta:
+        case EventKind::summary_delta:
+        case EventKind::arguments_delta: render_delta(out, event); break;
+        case EventKind::error: render_error(out, end_); break;
+        default: render_part_event(out, event); break;
     }
-    if (!item.model.empty()) {
-        json.member("model", item.model);
+}
+
+// What comes once for every token: nothing is looked up or allocated.
+void EventRenderer::render_delta(JsonWriter& out, const Event& event) const {
+    place(out, event);
+    out.member("delta", event.payload);
+    if (event.kind == EventKind::text_delta) {
+        out.raw_member("logprobs", "[]");
     }
-    if (item.truncated) {
-        json.member("truncated", true);
-        json.member("bytes", item.bytes);
+}
+
+void EventRenderer::render_part_event(JsonWriter& out, const Event& event) const {
+    place(out, event);
+    switch (event.kind) {
+        case EventKind::part_added:
+        case EventKind::refusal_added:
+        case EventKind::summary_added:
+            out.key("part");
+            render_part(out, part_kind(event.kind), {});
+            return;
+        default: break;
     }
-    json.end_object();
+    const OutputItem whole = item(event.output);
+    const bool known = event.content < whole.parts.size();
+    const OutputPart part = known ? whole.parts[event.content] : OutputPart();
+    switch (event.kind) {
+        case EventKind::text_done:
+            out.member("text", part.text);
+            out.raw_member("logprobs", "[]");
+            break;
+        case EventKind::summary_done: out.member("text", part.text); break;
+        case EventKind::refusal_done: out.member("refusal", part.text); break;
+        case EventKind::arguments_done:
+            out.member("name", whole.name);
+            out.member("arguments", part.text);
+            break;
+        default:
+            out.key("part");
+            render_part(out, part.kind, part.text);
+            break;
+    }
+}
+
+// A snapshot of the response as it was at this event.
+void EventRenderer::render_snapshot(JsonWriter& out, EventKind kind) const {
+    out.key("response");
+    std::string rendered;
+    if (kind == EventKind::finished) {
+        render_response(rendered, facts_, end_);
+    } else {
+        ResponseEnd now;
+        const bool waiting = facts_.background && kind != EventKind::in_progress;
+        now.status = waiting ? RunStatus::queued : RunStatus::in_progress;
+        render_response(rendered, facts_, now);
+    }
+    out.raw(rendered);
+}
+
+void EventRenderer::place(JsonWriter& out, const Event& event) const {
+    if (log_ != nullptr) {
+        out.raw(log_->items()[event.output].place);
+    } else if (event.output < places_.size()) {
+        out.raw(places_[event.output]);
+    }
+    if (const std::string_view name = index_name(event.kind); !name.empty()) {
+        out.member(name, unsigned{event.content});
+    }
+}
+
+OutputItem EventRenderer::announced(std::size_t output) const {
+    OutputItem item;
+    const auto take = [&item](const auto& from) {
+        item.id = from.id;
+        item.call_id = from.call_id;
+        item.name = from.name;
+    };
+    if (log_ != nullptr) {
+        take(log_->items()[output]);
+    } else if (output < end_.output.size()) {
+        take(end_.output[output]);
+    }
+    return item;
+}
+
+// What an item ended up as; while the response is under way, what its log has of it.
+OutputItem EventRenderer::item(std::size_t output) const {
+    if (output < end_.output.size()) {
+        return end_.output[output];
+    }
+    if (log_ != nullptr) {
+        return output_item(*log_, output, store::ItemStatus::in_progress);
+    }
+    return {};
 }
 
 ResponseFacts facts_of(const store::Run& run) {
@@ -303,9 +315,6 @@ ResponseFacts facts_of(const store::Run& run) {
     facts.stored = run.stored;
     facts.conversation = run.conversation;
     facts.previous_response = run.previous_response;
-    if (!run.output.empty()) {
-        facts.item = run.output.front().id;
-    }
     return facts;
 }
 
@@ -317,8 +326,9 @@ ResponseEnd end_of(const store::Run& run) {
     end.error_message = run.error_message;
     end.incomplete_reason = run.incomplete_reason;
     end.usage = run.usage;
-    if (!run.output.empty()) {
-        end.text = run.output.front().body;
+    end.timing = run.timing;
+    for (const store::Item& item : run.output) {
+        end.output.push_back(output_item(item));
     }
     return end;
 }

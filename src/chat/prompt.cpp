@@ -1,5 +1,7 @@
 #include "chat/prompt.hpp"
 
+#include "chat/chat_messages.hpp"
+
 namespace confab::chat {
 
 namespace {
@@ -9,32 +11,56 @@ std::string_view chat_role(store::ItemRole role) {
     switch (role) {
         case store::ItemRole::user: return "user";
         case store::ItemRole::assistant: return "assistant";
+        case store::ItemRole::tool: return "tool";
         case store::ItemRole::system:
         case store::ItemRole::developer: return "system";
     }
     return "user";
 }
 
-base::Status write_message(
-    llm::ChatRequestWriter& writer,
-    store::ItemRole role,
-    store::BodyFormat format,
-    const std::string& body
-) {
-    if (body.empty()) {
-        return {};  // an answer that never began, or a message that was deleted
+// The content of a chat message, rendered.
+base::Result<std::string> render_content(store::BodyFormat format, const std::string& body) {
+    if (format == store::BodyFormat::json) {
+        return llm::chat_content(body);
     }
-    llm::ChatMessage message;
-    message.role = chat_role(role);
-    if (format == store::BodyFormat::text) {
-        message.content = body;
-        writer.message(message);
+    std::string rendered;
+    base::JsonWriter(rendered).value(body);
+    return rendered;
+}
+
+base::Status write_tool_output(ChatMessages& messages, const std::string& body) {
+    TRY(const base::json::value parsed, base::parse_json(body));
+    const base::json::object* item = parsed.if_object();
+    const base::json::value* output = item == nullptr ? nullptr : base::find(*item, "output");
+    if (output == nullptr) {
         return {};
     }
-    TRY(const auto content, llm::chat_content(body));
-    message.content = content;
-    message.format = llm::ContentFormat::json;
-    writer.message(message);
+    std::string content = base::to_string(*output);
+    if (output->is_array()) {
+        TRY(content, render_content(store::BodyFormat::json, content));
+    }
+    messages.function_call_output(base::find_string(*item, "call_id"), content);
+    return {};
+}
+
+// `item` is a store::NewItem or a store::Item.
+template <class AnyItem>
+base::Status write_item(ChatMessages& messages, const AnyItem& item) {
+    if (item.body.empty()) {
+        return {};  // an answer that never began, or a message that was deleted
+    }
+    switch (item.id.type()) {
+        case base::ItemType::message: {
+            TRY(auto content, render_content(item.format, item.body));
+            messages.message(chat_role(item.role), std::move(content));
+            return {};
+        }
+        case base::ItemType::function_call:  // of one cut off nobody knows what it wanted
+            return item.status == store::ItemStatus::completed ? messages.function_call(item.body) : base::Status();
+        case base::ItemType::function_call_output: return write_tool_output(messages, item.body);
+        case base::ItemType::reasoning:
+        case base::ItemType::other: break;  // not for the model
+    }
     return {};
 }
 
@@ -52,7 +78,12 @@ net::Task<base::Result<std::string>> render_prompt(
     llm::ChatRequestWriter writer(body);
     writer.begin(parameters);
     const std::string& system = instructions.empty() && begun ? begun->conversation_instructions : instructions;
-    CO_TRY_VOID(write_message(writer, store::ItemRole::system, store::BodyFormat::text, system));
+    ChatMessages messages(writer);
+    if (!system.empty()) {
+        std::string content;
+        base::JsonWriter(content).value(system);
+        messages.message("system", std::move(content));
+    }
     if (!begun) {
         for (const store::NewItem& item : input) {
             if (!lease.grow(2 * item.body.size())) {
@@ -60,7 +91,7 @@ net::Task<base::Result<std::string>> render_prompt(
                     base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded"
                 );
             }
-            CO_TRY_VOID(write_message(writer, item.role, item.format, item.body));
+            CO_TRY_VOID(write_item(messages, item));
         }
     } else {
         store::Position position = begun->prompt.anchor;
@@ -78,7 +109,7 @@ net::Task<base::Result<std::string>> render_prompt(
                 );
             }
             for (const store::Item& item : page) {
-                CO_TRY_VOID(write_message(writer, item.role, item.format, item.body));
+                CO_TRY_VOID(write_item(messages, item));
                 position = item.position + 1;
             }
             if (body.size() > kPromptBytesMax) {
@@ -91,6 +122,7 @@ net::Task<base::Result<std::string>> render_prompt(
             }
         }
     }
+    messages.finish();
     writer.end();
     co_return body;
 }

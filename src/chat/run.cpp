@@ -8,27 +8,32 @@ namespace {
 
 constexpr std::size_t kLeaseStepBytes = 64 * 1024;
 
-std::string_view id_bytes(const store::ItemId& id) {
-    return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
-}
-
 }  // namespace
 
 Run::Run(net::Executor executor, Origin origin, meter::Lease lease)
     : executor_(executor), origin_(std::move(origin)), lease_(std::move(lease)), waiting_for_save_(executor) {
-    append(EventKind::created);
+    log_.append(EventKind::created);
     if (origin_.facts.background) {
-        append(EventKind::queued);
+        log_.append(EventKind::queued);
     }
-    append(EventKind::in_progress);
-    show();
+    log_.append(EventKind::in_progress);
+    settle();
 }
 
-void Run::append(EventKind kind, std::string_view payload) {
-    log_.append(kind, payload);
-    if (log_.bytes() > lease_.bytes() && !lease_.grow(kLeaseStepBytes)) {
+// Whether a piece of the answer can be kept; if not, the driver breaks it off.
+bool Run::takes_more() {
+    if (!first_token_) {
+        first_token_ = std::chrono::steady_clock::now();
+    }
+    return !out_of_memory_;
+}
+
+// The log has grown.
+void Run::settle() {
+    if (log_.bytes() + output_.bytes_held() > lease_.bytes() && !lease_.grow(kLeaseStepBytes)) {
         out_of_memory_ = true;
     }
+    show();
 }
 
 void Run::show() {
@@ -38,17 +43,17 @@ void Run::show() {
     }
 }
 
-void Run::on_text(std::string_view text) {
-    if (out_of_memory_) {
-        return;  // the driver breaks it off
+std::optional<store::RunTiming> Run::timing() const {
+    if (!first_token_) {
+        return std::nullopt;
     }
-    if (!has_item_) {
-        has_item_ = true;
-        append(EventKind::item_added, id_bytes(origin_.facts.item));
-        append(EventKind::part_added);
-    }
-    append(EventKind::text_delta, text);
-    show();
+    const auto milliseconds = [this](std::chrono::steady_clock::time_point moment) {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(moment - begun_).count();
+    };
+    store::RunTiming timing;
+    timing.first_token_ms = milliseconds(*first_token_);
+    timing.duration_ms = milliseconds(std::chrono::steady_clock::now());
+    return timing;
 }
 
 bool Run::attach(llm::Completion* completion) {
@@ -61,21 +66,8 @@ bool Run::attach(llm::Completion* completion) {
 
 void Run::close(ResponseEnd end) {
     end_ = std::move(end);
-    if (has_item_) {
-        end_.text = log_.text();
-    }
-    append_closing_events(log_, has_item_, end_);
-}
-
-void append_closing_events(EventLog& log, bool has_item, const ResponseEnd& end) {
-    if (has_item) {
-        log.append(EventKind::text_done);
-        log.append(EventKind::part_done);
-        log.append(EventKind::item_done);
-    } else if (end.status == store::RunStatus::failed) {
-        log.append(EventKind::error);
-    }
-    log.append(EventKind::finished);
+    output_.finish();
+    close_log(log_, end_);
 }
 
 void Run::end_unsaved() {
@@ -84,6 +76,11 @@ void Run::end_unsaved() {
     end_.error_code = "storage_full";
     end_.error_message = "The answer could not be saved: the server's disk is full or broken.";
     end_.incomplete_reason.clear();
+    for (std::size_t i = 0; i < end_.output.size(); ++i) {
+        if (log_.items()[i].done >= visible_) {  // not shown as ended yet
+            end_.output[i].status = store::ItemStatus::incomplete;
+        }
+    }
 }
 
 void Run::publish_end() {
@@ -141,8 +138,9 @@ net::Task<Batch> Run::next(Sequence from, net::Deadline deadline) {
 Batch Run::render(Sequence from) const {
     Batch batch;
     batch.next = from;
+    const EventRenderer renderer(origin_.facts, end_, log_);
     while (batch.next < visible_ && batch.bytes.size() < kBatchBytesMax) {
-        render_event(batch.bytes, origin_.facts, end_, batch.next, log_.at(batch.next));
+        renderer.render(batch.bytes, batch.next, log_.at(batch.next));
         ++batch.next;
     }
     batch.finished = finished_ && batch.next >= visible_;

@@ -5,13 +5,16 @@
 // that an answer is finished is only said once it is committed.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "chat/event_json.hpp"
 #include "chat/event_log.hpp"
+#include "chat/output_writer.hpp"
 #include "llm/completion.hpp"
 #include "meter/byte_budget.hpp"
 #include "net/deadline.hpp"
@@ -64,6 +67,12 @@ public:
 
     bool out_of_memory() const { return out_of_memory_; }
 
+    // The model server sends more items or parts than are kept.
+    bool overflowed() const { return output_.overflowed(); }
+
+    // How long it took until now; nothing when no token has come.
+    std::optional<store::RunTiming> timing() const;
+
     // Fixes how it ended and appends the last events, still invisible.
     void close(ResponseEnd end);
     // Everything is committed: shows the last events.
@@ -105,15 +114,36 @@ private:
         net::Deadline deadline;
     };
 
-    void on_text(std::string_view text) override;
+    void on_text(std::string_view text) override {
+        if (takes_more()) {
+            output_.text(text);
+            settle();
+        }
+    }
 
-    void on_reasoning(std::string_view /*text*/) override {}
+    void on_reasoning(std::string_view text) override {
+        if (takes_more()) {
+            output_.reasoning(text);
+            settle();
+        }
+    }
 
-    void on_refusal(std::string_view text) override { on_text(text); }
+    void on_refusal(std::string_view text) override {
+        if (takes_more()) {
+            output_.refusal(text);
+            settle();
+        }
+    }
 
-    void on_tool_call(const llm::ToolCallDelta& /*delta*/) override {}
+    void on_tool_call(const llm::ToolCallDelta& delta) override {
+        if (takes_more()) {
+            output_.tool_call(delta);
+            settle();
+        }
+    }
 
-    void append(EventKind kind, std::string_view payload = {});
+    bool takes_more();
+    void settle();
     void show();
     void break_off();
     Batch render(Sequence from) const;
@@ -123,9 +153,11 @@ private:
     meter::Lease lease_;
     ResponseEnd end_;
     EventLog log_;
+    OutputWriter output_{log_};
+    std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+    std::optional<std::chrono::steady_clock::time_point> first_token_;
     Sequence visible_ = 0;  // events before this one may be seen
     Sequence saved_ = 0;    // events before this one were handed to the store
-    bool has_item_ = false;
     bool finished_ = false;
     bool cancelled_ = false;
     bool interrupted_ = false;
@@ -135,9 +167,5 @@ private:
     std::vector<Viewer*> viewers_;
     net::WaitList waiting_for_save_;
 };
-
-// Events that close a log: of the item if there is one, then of the run. For a finished run and for one found after a
-// crash.
-void append_closing_events(EventLog& log, bool has_item, const ResponseEnd& end);
 
 }  // namespace confab::chat

@@ -15,7 +15,7 @@ using net::Task;
 using store::RunStatus;
 
 constexpr std::chrono::minutes kCommitPatience{30
-};                                      // a full disk may get space again; until then the answer is not finished
+};  // a full disk may get space again; until then the answer is not finished
 constexpr int kCommitTriesClosing = 4;  // while the server stops
 constexpr std::chrono::milliseconds kCommitRetry{500};
 constexpr std::string_view kInterrupted = "interrupted";
@@ -65,8 +65,12 @@ void end_with_failure(ResponseEnd& end, std::string code, std::string message) {
 ResponseEnd end_of(const Run& run, const base::Result<llm::Outcome>& outcome) {
     ResponseEnd end;
     end.completed_at = base::unix_now();
+    end.timing = run.timing();
     if (outcome && outcome->usage) {
         end.usage = render_usage(*outcome->usage);
+        if (end.timing) {
+            end.timing->output_tokens = outcome->usage->output_tokens;
+        }
     }
     if (outcome && !outcome->fault()) {
         end_with_reason(end, std::get<llm::FinishReason>(outcome->end));
@@ -83,6 +87,8 @@ ResponseEnd end_of(const Run& run, const base::Result<llm::Outcome>& outcome) {
     }
     if (run.out_of_memory() && end.status != RunStatus::cancelled) {
         end_with_failure(end, "overloaded", "The server is short of memory; the answer was cut off.");
+    } else if (run.overflowed() && end.status != RunStatus::cancelled) {
+        end_with_failure(end, "too_many_items", "The model server's answer has more parts than this server keeps.");
     }
     return end;
 }
@@ -92,17 +98,7 @@ bool refuses_stream_options(const base::Error& error) {
     return refused && error.message.find("stream_options") != std::string::npos;
 }
 
-store::NewItem answer_item(const ResponseFacts& facts, const ResponseEnd& end) {
-    store::NewItem item;
-    item.id = facts.item;
-    item.role = store::ItemRole::assistant;
-    item.status = end.status == RunStatus::completed ? store::ItemStatus::completed : store::ItemStatus::incomplete;
-    item.body = *end.text;
-    item.tokens = llm::estimate_tokens(item.body) + llm::kMessageTokens;
-    return item;
-}
-
-store::FinishRun finish_row(store::RunNo no, const ResponseFacts& facts, const ResponseEnd& end) {
+store::FinishRun finish_row(store::RunNo no, const ResponseEnd& end) {
     store::FinishRun row;
     row.run = no;
     row.completed_at = end.completed_at;
@@ -111,8 +107,9 @@ store::FinishRun finish_row(store::RunNo no, const ResponseFacts& facts, const R
     row.error_message = end.error_message;
     row.incomplete_reason = end.incomplete_reason;
     row.usage = end.usage;
-    if (end.text) {
-        row.output.push_back(answer_item(facts, end));
+    row.timing = end.timing;
+    for (const OutputItem& item : end.output) {
+        row.output.push_back(stored_item(item));
     }
     return row;
 }
@@ -189,7 +186,6 @@ Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<
     origin.facts.stored = request.stored;
     origin.facts.conversation = request.target.conversation;
     origin.facts.previous_response = request.target.previous_response;
-    origin.facts.item = store::ItemId::make();
     if (origin.persistent) {
         const auto upstream = environment_.upstreams.snapshot()->resolve(request.model);
         const std::int64_t context = upstream && *upstream ? (*upstream)->context_tokens : llm::kContextTokensDefault;
@@ -307,7 +303,7 @@ Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage,
     const auto patience = net::Deadline::after(kCommitPatience);
     for (int tries = 0; !patience.passed() && (!closing_ || tries < kCommitTriesClosing); ++tries) {
         co_await run.wait_until_saved();
-        store::FinishRun row = finish_row(run.origin().no, run.facts(), run.end());
+        store::FinishRun row = finish_row(run.origin().no, run.end());
         row.upstream = upstream_name;
         if (usage) {
             row.input_tokens = usage->input_tokens;
@@ -336,7 +332,7 @@ Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage,
 void RunService::tick(std::chrono::steady_clock::time_point now) {
     for (const auto& [id, run] : live_) {
         run->wake_late_viewers(now);
-        if (run->out_of_memory()) {
+        if (run->out_of_memory() || run->overflowed()) {
             run->interrupt();
         }
     }
@@ -476,21 +472,12 @@ Task<base::Status> recover_run(store::RunStore& store, store::Run run, std::vect
         }
         log.append(EventKind::in_progress);
     }
-    ResponseFacts facts = facts_of(run);
-    const std::string_view item = log.first_payload(EventKind::item_added);
     ResponseEnd end;
     end.status = RunStatus::incomplete;
     end.incomplete_reason = kInterrupted;
     end.completed_at = base::unix_now();
-    if (item.size() == facts.item.bytes.size()) {
-        std::copy(item.begin(), item.end(), facts.item.bytes.begin());
-        end.text = log.text();
-        if (!log.contains(EventKind::part_added)) {
-            log.append(EventKind::part_added);
-        }
-    }
-    append_closing_events(log, end.text.has_value(), end);
-    store::FinishRun row = finish_row(run.no, facts, end);
+    close_log(log, end);
+    store::FinishRun row = finish_row(run.no, end);
     store::RunChunk closing;
     closing.run = run.no;
     closing.seq_first = durable;

@@ -14,6 +14,7 @@ namespace confab::store {
 
 using base::ConversationId;
 using base::ItemId;
+using base::ItemType;
 using base::KeyId;
 using base::ResponseId;
 using base::SessionId;
@@ -67,14 +68,24 @@ struct ApiKey {
 // ---- conversations
 // ------------------------------------------------------------------------------------------------------
 
-enum class ItemRole : std::uint8_t { user, assistant, system, developer };
+enum class ItemRole : std::uint8_t { user, assistant, system, developer, tool };  // tool: what a tool gave back
 enum class ItemStatus : std::uint8_t { completed, incomplete, in_progress };
 
-// How `body` is to be read: `text` is the whole of a one-part message; `json` is the `content` array of anything else.
+// How `body` is to be read. `text`: the whole of a one-part message or of a reasoning's summary. `json`: of a message
+// the `content` array, of any other item its own members as one object.
 enum class BodyFormat : std::uint8_t { text, json };
 
+// How long an answer took, and the output tokens that its server counted.
+struct RunTiming {
+    std::int64_t first_token_ms = 0;  // from the beginning of the run
+    std::int64_t duration_ms = 0;
+    std::optional<std::int64_t> output_tokens;
+
+    friend bool operator==(const RunTiming&, const RunTiming&) = default;
+};
+
 struct NewItem {
-    ItemId id;
+    ItemId id;  // says what it is
     ItemRole role = ItemRole::user;
     ItemStatus status = ItemStatus::completed;
     BodyFormat format = BodyFormat::text;
@@ -95,7 +106,9 @@ struct Item {
     Position position = 0;
     UnixSeconds created_at = 0;
     std::optional<ResponseId> response;  // the run that made it
-    std::string model;                   // of that run; empty for what people wrote
+    std::string model;                   // of that run, like the next two; empty for what people wrote
+    std::string usage;                   // a JSON object, empty when unknown
+    std::optional<RunTiming> timing;
 };
 
 enum class RunStatus : std::uint8_t { queued, in_progress, completed, incomplete, failed, cancelled };
@@ -187,7 +200,7 @@ struct NewRun {
     ResponseId id;
     UserNo user{};
     RunTarget target;
-    std::vector<NewItem> input;  // may be empty when the target's newest item is a user's
+    std::vector<NewItem> input;  // may be empty when the target's newest item is a user's, or a tool's output
     std::string model;
     std::string request;  // the request's echoed fields, a JSON object
     bool background = false;
@@ -226,8 +239,9 @@ struct FinishRun {
     std::string error_code;
     std::string error_message;
     std::string incomplete_reason;
-    std::string usage;              // a JSON object, empty when unknown
-    std::int64_t input_tokens = 0;  // for the ledger
+    std::string usage;                // a JSON object, empty when unknown
+    std::optional<RunTiming> timing;  // nothing when no token came, or nobody measured
+    std::int64_t input_tokens = 0;    // for the ledger
     std::int64_t output_tokens = 0;
     std::string upstream;
     std::vector<NewItem> output;   // inserted whole, after the branch's head
@@ -252,9 +266,11 @@ struct Run {
     std::string error_message;
     std::string incomplete_reason;
     std::string usage;
+    std::optional<RunTiming> timing;
     UnixSeconds created_at = 0;
     std::optional<UnixSeconds> completed_at;
-    std::vector<Item> output;  // filled by find_run, whole
+    std::vector<Item> output;     // filled by find_run, whole
+    bool output_deleted = false;  // some of its output items were deleted; `output` has the others
     std::optional<ResponseId> previous_response;
 };
 

@@ -79,6 +79,9 @@ public:
     // A page of the active branch's path; capped by rows and by kPageBytesMax.
     virtual Task<Result<Page<Item>>> list_items(UserNo user, ConversationId id, PageRequest<ItemId> request) = 0;
     virtual Task<Result<Item>> find_item(UserNo user, ConversationId conversation, ItemId item) = 0;  // whole
+    // The user's items with these ids, whole and in this order, in whatever conversations they stand. `not_found` names
+    // the first that is missing as its index in `param`; `too_large` when their bodies exceed `bytes_max`.
+    virtual Task<Result<std::vector<Item>>> find_items(UserNo user, std::vector<ItemId> ids, std::size_t bytes_max) = 0;
     virtual Task<Result<Conversation>> delete_item(UserNo user, ConversationId conversation, ItemId item) = 0;
 };
 
@@ -98,7 +101,7 @@ public:
     virtual Task<Result<Run>> find_run(UserNo user, ResponseId id) = 0;  // with its output items, whole
     virtual Task<Status> delete_run(UserNo user, ResponseId id) = 0;     // the items stay in their conversation
     // The items of the prompt, oldest first, from `position` on; at most kPageBytesMax of bodies but at least one item,
-    // bodies whole.
+    // bodies whole. Without those that no model is sent: reasoning and others.
     virtual Task<Result<std::vector<Item>>> list_prompt_items(
         ConversationNo conversation,
         BranchNo branch,

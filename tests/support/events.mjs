@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 const kTerminal = ['response.completed', 'response.incomplete', 'response.failed'];
 
 /**
- * Checks one whole text stream: numbering without gaps, the order of events, the same ids throughout, deltas that add up to the text,
+ * Checks one whole stream: numbering without gaps, the order of events, the same ids throughout, deltas that add up to the text,
  * and one terminal event, the last. `from` is the first sequence number expected. Returns {text, terminal, response, types}.
  */
 export function checkEvents(events, { from = 0 } = {}) {
@@ -17,9 +17,9 @@ export function checkEvents(events, { from = 0 } = {}) {
   assert.equal(types.filter((type) => kTerminal.includes(type)).length, 1, 'one terminal event');
   const text = events.filter((event) => event.type === 'response.output_text.delta').map((event) => event.delta).join('');
   checkIds(events);
-  if (from === 0) checkOrder(types);
-  const done = events.find((event) => event.type === 'response.output_text.done');
-  if (done && from === 0) assert.equal(done.text, text, 'the deltas add up to the text');
+  if (from === 0) checkOrder(events);
+  const done = events.filter((event) => event.type === 'response.output_text.done').map((event) => event.text).join('');
+  if (from === 0) assert.equal(done, text, 'the deltas add up to the text');
   if (from === 0) assert.equal(outputText(terminal.response), text, 'and so does the last snapshot');
   return { text, terminal, response: terminal.response, types };
 }
@@ -29,27 +29,53 @@ function checkIds(events) {
   assert.equal(responses.size, 1, 'one response id');
   const [id] = responses;
   assert.match(id, /^resp_/);
-  const items = new Set(events.map((event) => event.item_id ?? event.item?.id).filter(Boolean));
-  assert.ok(items.size <= 1, `one output item, got ${[...items]}`);
+  const items = new Map();
   for (const event of events) {
-    if (event.item_id || event.item) assert.equal(event.output_index, 0);
-    if (event.type.includes('content_part') || event.type.includes('output_text')) assert.equal(event.content_index, 0);
+    const item = event.item_id ?? event.item?.id;
+    if (!item) continue;
+    assert.equal(item, items.get(event.output_index) ?? item, `one item at output ${event.output_index}`);
+    items.set(event.output_index, item);
+    if (/content_part|output_text|refusal/.test(event.type)) assert.equal(typeof event.content_index, 'number');
+    if (event.type.includes('summary')) assert.equal(event.summary_index, 0);
   }
+  assert.equal(new Set(items.values()).size, items.size, 'no item twice');
 }
 
+const kMessageGrammar = /^i(td*DT|ur*RT)*I$/;
+const kReasoningGrammar = /^iks*SKI$/;
+const kCallGrammar = /^ia*AI$/;
+
 /**
- * created, queued?, in_progress, then an item in full or none at all, then the terminal event. An `error` event may precede
+ * created, queued?, in_progress, then each item in full or none at all, then the terminal event. An `error` event may precede
  * `response.failed` when there is no item: nothing worth keeping is lost by the clients that stop there.
  */
-function checkOrder(types) {
+function checkOrder(events) {
   const letters = {
     'response.created': 'c', 'response.queued': 'q', 'response.in_progress': 'p', 'response.output_item.added': 'i',
     'response.content_part.added': 't', 'response.output_text.delta': 'd', 'response.output_text.done': 'D',
     'response.content_part.done': 'T', 'response.output_item.done': 'I', 'response.completed': '.', 'response.incomplete': '.',
-    'response.failed': '.', error: 'e',
+    'response.failed': '.', error: 'e', 'response.refusal.delta': 'r', 'response.refusal.done': 'R',
+    'response.reasoning_summary_part.added': 'k', 'response.reasoning_summary_text.delta': 's', 'response.reasoning_summary_text.done': 'S',
+    'response.reasoning_summary_part.done': 'K', 'response.function_call_arguments.delta': 'a', 'response.function_call_arguments.done': 'A',
   };
-  const word = types.map((type) => letters[type] ?? `<${type}>`).join('');
-  assert.match(word, /^c(q?p|pq?)?(itd*DTI|e)?\.$/, `events in an unexpected order: ${word.replace(/d+/g, 'd*')}`);
+  const letter = (event) => (event.part?.type === 'refusal' && event.type.endsWith('added') ? 'u' : letters[event.type] ?? `<${event.type}>`);
+  const own = events.filter((event) => event.output_index === undefined).map(letter).join('');
+  assert.match(own, /^c(q?p|pq?)?e?\.$/, `events in an unexpected order: ${own}`);
+  const items = groupBy(events, (event) => event.output_index);
+  items.delete(undefined);
+  if (own.includes('e')) assert.equal(items.size, 0, 'no item before an error');
+  for (const [output, its] of items) {
+    const word = its.map(letter).join('');
+    const grammar = { message: kMessageGrammar, reasoning: kReasoningGrammar, function_call: kCallGrammar }[its[0].item?.type];
+    assert.ok(grammar, `output ${output} begins with ${its[0].type}`);
+    assert.match(word, grammar, `events of output ${output} in an unexpected order`);
+  }
+}
+
+function groupBy(all, keyOf) {
+  const groups = new Map();
+  for (const one of all) groups.set(keyOf(one), [...(groups.get(keyOf(one)) ?? []), one]);
+  return groups;
 }
 
 /** The text of a Response: what the official client calls output_text. */

@@ -93,8 +93,32 @@ function toolDeltas() {
   return [first, ...fragments].map((call) => ({ tool_calls: [call] }));
 }
 
+/** What `script-agent-nN` thinks and says before it calls two tools at once. */
+export const kAgentCalls = [
+  { id: 'call_agent_1', name: 'get_weather', arguments: '{"city":"Köln","unit":"celsius"}' },
+  { id: 'call_agent_2', name: 'get_time', arguments: '{"zone":"Europe/Berlin"}' },
+];
+
+export function thoughtText(count) {
+  return Array.from({ length: count }, (_, i) => `${i ? ' ' : ''}t${i}`).join('');
+}
+
+/** Thinks, talks, calls two tools; once it has been told what they gave, it repeats that. */
+function agentPlan(script, body) {
+  const outputs = (body.messages ?? []).filter((message) => message.role === 'tool').map(textOf);
+  if (outputs.length) return text(splitWords(`The tools said: ${outputs.join(' | ')}`));
+  const thoughts = Array.from({ length: script.count }, (_, i) => ({ reasoning_content: `${i ? ' ' : ''}t${i}` }));
+  const calls = kAgentCalls.flatMap(({ id, name, arguments: args }, index) => [
+    { tool_calls: [{ index, id, type: 'function', function: { name, arguments: '' } }] },
+    ...args.match(/.{1,3}/gs).map((fragment) => ({ tool_calls: [{ index, function: { arguments: fragment } }] })),
+  ]);
+  return { deltas: [...thoughts, ...text(wordsPieces(script.count)).deltas, ...calls], finish: 'tool_calls' };
+}
+
+export const kRefusal = 'I cannot help with that.';
+
 /**
- * The plan of one answer: `deltas` in order and the `finish` reason, and at most one of the ways to misbehave:
+ * The plan of one answer: `deltas' in order and the `finish` reason, and at most one of the ways to misbehave:
  * `status` (error before the first byte), `html`, `noStream`, `byByte`, and `ending`: what happens after the last delta
  * ('done' | 'error' | 'reset' | 'stall' | 'noterm').
  */
@@ -110,6 +134,11 @@ const kScripts = {
     deltas: [{ reasoning_content: 'Let me ' }, { reasoning_content: 'think.' }, ...text(wordsPieces(script.count)).deltas],
     finish: 'stop',
   }),
+  agent: agentPlan,
+  restless: (script) => ({
+    deltas: Array.from({ length: script.count }, (_, i) => (i % 2 ? { content: 'w' } : { reasoning_content: 't' })), finish: 'stop',
+  }),
+  refusal: () => ({ deltas: splitWords(kRefusal).map((refusal) => ({ refusal })), finish: 'stop' }),
   'midstream-error': (script) => ({ ...text(wordsPieces(Math.min(script.count, 5))), ending: 'error' }),
   reset: (script) => ({ ...text(wordsPieces(Math.min(script.count, 5))), ending: 'reset' }),
   stall: () => ({ ...text(wordsPieces(3)), ending: 'stall' }),

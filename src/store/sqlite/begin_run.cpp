@@ -115,10 +115,12 @@ Result<Place> find_place(Connection& db, const NewRun& run, UnixSeconds now) {
 
 // Without input there must be a question to answer already.
 Status check_question(Connection& db, const Place& place) {
-    TRY(const auto newest, find_newest_item(db, place.conversation, place.branch));
-    if (!newest || newest->role != ItemRole::user) {
+    TRY(const auto newest, find_newest_item(db, place.conversation, place.branch, Which::said));
+    if (!newest || (newest->role != ItemRole::user && newest->role != ItemRole::tool)) {
         return base::invalid(
-            "input", "There is nothing to answer: the newest message is not a user's.", "nothing_to_answer"
+            "input",
+            "There is nothing to answer: the newest message is not a user's, nor a tool's.",
+            "nothing_to_answer"
         );
     }
     return {};
@@ -127,7 +129,9 @@ Status check_question(Connection& db, const Place& place) {
 std::string title_of(const NewRun& run) {
     for (const NewItem& item : run.input) {
         if (item.role == ItemRole::user) {
-            return title_from(item.format, item.body);
+            if (std::string title = title_from(item.format, item.body); !title.empty()) {
+                return title;
+            }
         }
     }
     return {};

@@ -115,6 +115,43 @@ Result<Item> find_item(Connection& db, UserNo user, ConversationId conversation,
     return load_item(db, *place);
 }
 
+Result<std::vector<Item>> find_items(
+    Connection& db,
+    UserNo user,
+    const std::vector<ItemId>& ids,
+    std::size_t bytes_max
+) {
+    std::vector<Item> items;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        TRY(const auto place, find_item_place(db, ids[i]));
+        bool own = false;
+        std::size_t size = 0;
+        if (place) {
+            auto found = db.use(
+                "SELECT i.bytes FROM conversations c CROSS JOIN items i ON i.conv = c.conv WHERE c.conv = ?1 "
+                "AND i.br = ?2 AND i.pos = ?3 AND c.user_no = ?4 AND c.deleted_at IS NULL AND i.deleted_at IS NULL",
+                place->conversation,
+                place->branch,
+                place->position,
+                user
+            );
+            TRY(own, found.step());
+            size = own ? static_cast<std::size_t>(found.integer(0)) : 0;
+        }
+        if (!own) {
+            return base::not_found("Item with id '" + ids[i].str() + "' not found.", "not_found", std::to_string(i));
+        }
+        bytes += size;
+        if (bytes > bytes_max) {
+            return base::fail(base::Errc::too_large, "The items referred to are too long.", "items_too_large");
+        }
+        TRY(Item item, load_item(db, *place));
+        items.push_back(std::move(item));
+    }
+    return items;
+}
+
 Result<Conversation> delete_item(Connection& db, UserNo user, ConversationId conversation, ItemId item) {
     TRY(const ConversationHandle handle, open_conversation(db, user, conversation));
     TRY(const auto place, find_item_place(db, item));

@@ -49,7 +49,7 @@ Result<RunSummary> load_run_summary(Connection& db, RunNo run) {
 // The newest item and run of the active branch: a few seeks, whatever the length.
 Status add_newest(Connection& db, Conversation& conversation) {
     TRY(const Branch branch, load_branch(db, conversation.no, conversation.active_branch));
-    TRY(const auto newest, find_newest_item(db, conversation.no, branch));
+    TRY(const auto newest, find_newest_item(db, conversation.no, branch, Which::any));
     if (newest) {
         conversation.head = newest->id;
     }

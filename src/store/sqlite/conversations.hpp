@@ -30,6 +30,12 @@ Result<std::vector<Item>> append_items(
 );
 Result<Page<Item>> list_items(Connection& db, UserNo user, ConversationId id, const PageRequest<ItemId>& request);
 Result<Item> find_item(Connection& db, UserNo user, ConversationId conversation, ItemId item);
+Result<std::vector<Item>> find_items(
+    Connection& db,
+    UserNo user,
+    const std::vector<ItemId>& ids,
+    std::size_t bytes_max
+);
 Result<Conversation> delete_item(Connection& db, UserNo user, ConversationId conversation, ItemId item);
 
 // What a call that goes on with a conversation needs of it.

@@ -70,10 +70,12 @@ Result<OutputPlace> append_output(
     return OutputPlace{first, branch.head};
 }
 
-Status close_run(Connection& db, const FinishRun& finish, const OutputPlace& output, UnixSeconds now) {
+Status close_run(Connection& db, const FinishRun& finish, const OutputPlace& output, UnixSeconds completed_at) {
+    const std::optional<RunTiming>& timing = finish.timing;
     return db.run(
         "UPDATE runs SET status = ?2, error_code = ?3, error_message = ?4, incomplete_reason = ?5, usage = ?6, "
-        "output_first = ?7, output_last = ?8, completed_at = ?9, "
+        "output_first = ?7, output_last = ?8, completed_at = ?9, first_token_ms = ?10, duration_ms = ?11, "
+        "output_tokens = ?12, "
         "last_chunk = CASE WHEN first_chunk IS NOT NULL THEN (SELECT max(id) FROM run_chunks) END WHERE run = ?1",
         finish.run,
         finish.status,
@@ -83,7 +85,10 @@ Status close_run(Connection& db, const FinishRun& finish, const OutputPlace& out
         finish.usage,
         output.first,
         output.last,
-        now
+        completed_at,
+        timing ? std::optional(timing->first_token_ms) : std::nullopt,
+        timing ? std::optional(timing->duration_ms) : std::nullopt,
+        timing ? timing->output_tokens : std::nullopt
     );
 }
 
@@ -135,7 +140,7 @@ Status finish_run(Connection& db, const FinishRun& finish) {
         TRY_VOID(append_run_chunks(db, finish.chunks));
         TRY(output, append_output(db, run, finish.output, now));
     }
-    TRY_VOID(close_run(db, finish, output, now));
+    TRY_VOID(close_run(db, finish, output, finish.completed_at == 0 ? now : finish.completed_at));
     TRY_VOID(add_to_ledger(db, run, finish, now));
     if (run.conversation_deleted) {
         return wipe_again(db, run.conversation);
@@ -164,7 +169,11 @@ Status delete_run(Connection& db, UserNo user, ResponseId id) {
         conversation = found.get<ConversationNo>(0);
         status = found.get<RunStatus>(1);
     }
-    TRY_VOID(db.run("UPDATE runs SET deleted_at = ?2, request = '', usage = '' WHERE id = ?1", id, base::unix_now()));
+    TRY_VOID(db.run(
+        "UPDATE runs SET deleted_at = ?2, request = '', usage = '', first_token_ms = NULL WHERE id = ?1",
+        id,
+        base::unix_now()
+    ));
     TRY_VOID(db.run("UPDATE conversations SET live_runs = live_runs - 1 WHERE conv = ?1", conversation));
     // While it is being made the run needs its prompt; finishing it wipes then.
     return is_final(status) ? wipe_if_unreachable(db, conversation) : Status();

@@ -11,13 +11,16 @@ namespace {
 // Columns of both statements below. The body itself is read only when it is small enough to be given whole.
 #define ITEM_COLUMNS                                                                                                  \
     "SELECT b.item_id, i.role, i.status, i.format, i.bytes, i.tok, i.br, i.pos, i.created_at, r.id, r.model, i.mid, " \
-    "CASE WHEN i.bytes <= ?5 THEN b.body END "                                                                        \
+    "r.usage, r.first_token_ms, r.duration_ms, r.output_tokens, CASE WHEN i.bytes <= ?5 THEN b.body END "             \
     "FROM items i CROSS JOIN bodies b ON b.mid = i.mid LEFT JOIN runs r ON r.run = i.run "                            \
     "WHERE i.conv = ?1 AND i.br = ?2 AND i.pos BETWEEN ?3 AND ?4 AND i.deleted_at IS NULL "
 
 constexpr Sql kAscending{ITEM_COLUMNS "ORDER BY i.pos"};
 constexpr Sql kDescending{ITEM_COLUMNS "ORDER BY i.pos DESC"};
+constexpr Sql kAscendingSaid{ITEM_COLUMNS "AND i.type IN (0, 2, 3) ORDER BY i.pos"};
 #undef ITEM_COLUMNS
+
+constexpr int kBodyColumn = 16;
 
 // A page being filled.
 class ItemPage {
@@ -65,12 +68,14 @@ private:
         item.created_at = row.integer(8);
         item.response = row.get<std::optional<ResponseId>>(9);
         item.model = row.get<std::string>(10);
-        item.truncated = row.is_null(12);
+        item.usage = row.get<std::string>(12);
+        item.timing = read_timing(row, 13);
+        item.truncated = row.is_null(kBodyColumn);
         if (item.truncated) {
             TRY(const std::string head, db_.read_body_head(row.integer(11), caps_.item_bytes_max));
             item.body = head.substr(0, head.size() - base::utf8_incomplete_tail(head));
         } else {
-            item.body = row.get<std::string>(12);
+            item.body = row.get<std::string>(kBodyColumn);
         }
         bytes_ = std::min(caps_.bytes_max, bytes_ + item.body.size());
         page_.rows.push_back(std::move(item));
@@ -84,6 +89,17 @@ private:
 };
 
 }  // namespace
+
+std::optional<RunTiming> read_timing(const Statement& row, int column) {
+    if (row.is_null(column)) {
+        return std::nullopt;
+    }
+    RunTiming timing;
+    timing.first_token_ms = row.integer(column);
+    timing.duration_ms = row.integer(column + 1);
+    timing.output_tokens = row.get<std::optional<std::int64_t>>(column + 2);
+    return timing;
+}
 
 Result<Page<Item>> load_items_descending(Connection& db, const ItemPlace& last, Position first, const PageCaps& caps) {
     ItemPage page(db, caps);
@@ -101,11 +117,12 @@ Result<Page<Item>> load_items_ascending(
     Connection& db,
     ConversationNo conversation,
     std::span<const Segment> path,
-    const PageCaps& caps
+    const PageCaps& caps,
+    Which which
 ) {
     ItemPage page(db, caps);
     for (const Segment& segment : path) {
-        TRY_VOID(page.take(kAscending, conversation, segment));
+        TRY_VOID(page.take(which == Which::any ? kAscending : kAscendingSaid, conversation, segment));
         if (page.full()) {
             break;
         }

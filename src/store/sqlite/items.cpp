@@ -1,11 +1,16 @@
 #include "store/sqlite/items.hpp"
 
+#include <algorithm>
+
 namespace confab::store::sqlite {
 
 namespace {
 
 // Bodies are keyed user_no << 40 | n, so that one user's bodies, and later one user's search hits, are one range.
 constexpr int kUserShift = 40;
+
+// So far back is looked for an item that is said to the model, and no farther.
+constexpr Position kUnsaidItemsMax = 1'000;
 
 Result<std::int64_t> next_body_key(Connection& db, UserNo user) {
     const std::int64_t first = static_cast<std::int64_t>(user) << kUserShift;
@@ -38,12 +43,13 @@ Status append_to_branch(Connection& db, const Appending& to, Branch& branch, std
             Borrowed{item.body}
         ));
         TRY_VOID(db.run(
-            "INSERT INTO items (conv, br, pos, mid, role, status, format, tok, cum_tok, bytes, run, created_at) "
-            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO items (conv, br, pos, mid, type, role, status, format, tok, cum_tok, bytes, run, created_at) "
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             to.conversation,
             branch.no,
             branch.head,
             mid,
+            item.id.type(),
             item.role,
             item.status,
             item.format,
@@ -96,18 +102,25 @@ Status delete_item_at(Connection& db, const ItemPlace& place, UnixSeconds now) {
     );
 }
 
-Result<std::optional<NewestItem>> find_newest_item(Connection& db, ConversationNo conversation, const Branch& branch) {
+Result<std::optional<NewestItem>> find_newest_item(
+    Connection& db,
+    ConversationNo conversation,
+    const Branch& branch,
+    Which which
+) {
     Position last = branch.head;
-    for (BranchNo number = branch.no; last >= 1;) {
+    const Position first = which == Which::any ? 1 : std::max<Position>(1, last - kUnsaidItemsMax);
+    for (BranchNo number = branch.no; last >= first;) {
         TRY(const Branch owner, load_branch(db, conversation, number));
         auto found = db.use(
             "SELECT b.item_id, i.role, i.pos FROM items i CROSS JOIN bodies b ON b.mid = i.mid "
             "WHERE i.conv = ?1 AND i.br = ?2 AND i.pos BETWEEN ?3 AND ?4 AND i.deleted_at IS NULL "
-            "ORDER BY i.pos DESC LIMIT 1",
+            "AND (?5 OR i.type IN (0, 2, 3)) ORDER BY i.pos DESC LIMIT 1",
             conversation,
             number,
-            owner.fork + 1,
-            last
+            std::max(first, owner.fork + 1),
+            last,
+            which == Which::any
         );
         TRY(const bool row, found.step());
         if (row) {

@@ -49,7 +49,18 @@ struct NewestItem {
     Position position = 0;
 };
 
-Result<std::optional<NewestItem>> find_newest_item(Connection& db, ConversationNo conversation, const Branch& branch);
+// `said`: of those that a model is sent; reasoning and others are passed over, up to a limit.
+enum class Which : bool { any, said };
+
+Result<std::optional<NewestItem>> find_newest_item(
+    Connection& db,
+    ConversationNo conversation,
+    const Branch& branch,
+    Which which
+);
+
+// The columns first_token_ms, duration_ms and output_tokens of a run, from `column` on.
+std::optional<RunTiming> read_timing(const Statement& row, int column);
 
 // How much a page takes. A body above item_bytes_max comes as a head.
 struct PageCaps {
@@ -67,7 +78,8 @@ Result<Page<Item>> load_items_ascending(
     Connection& db,
     ConversationNo conversation,
     std::span<const Segment> path,
-    const PageCaps& caps
+    const PageCaps& caps,
+    Which which = Which::any
 );
 
 }  // namespace confab::store::sqlite

@@ -15,8 +15,8 @@ constexpr std::size_t kPromptRowsMax = 1'000;
     "r.status, "                                                                                                       \
     "r.background, r.stored, r.model, r.request, r.error_code, r.error_message, r.incomplete_reason, r.usage, "        \
     "r.created_at, "                                                                                                   \
-    "r.completed_at, r.previous, r.output_first, r.output_last FROM runs r CROSS JOIN conversations c ON c.conv = "    \
-    "r.conv "
+    "r.completed_at, r.previous, r.first_token_ms, r.duration_ms, r.output_tokens, r.output_first, r.output_last "     \
+    "FROM runs r CROSS JOIN conversations c ON c.conv = r.conv "
 
 constexpr Sql kFindRun{RUN_COLUMNS
                        "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL "
@@ -46,6 +46,7 @@ Run read_run(const Statement& row) {
     run.created_at = row.integer(17);
     run.completed_at = row.get<std::optional<UnixSeconds>>(18);
     run.previous_response = row.get<std::optional<ResponseId>>(19);
+    run.timing = read_timing(row, 20);
     return run;
 }
 
@@ -58,10 +59,11 @@ Result<Run> find_run(Connection& db, UserNo user, ResponseId id) {
         return base::not_found("There is no such response.");
     }
     Run run = read_run(found);
-    const Segment output{run.branch, found.integer(20), found.integer(21)};
+    const Segment output{run.branch, found.integer(23), found.integer(24)};
     const PageCaps whole{SIZE_MAX, SIZE_MAX, SIZE_MAX};
     TRY(auto page, load_items_ascending(db, run.conversation_no, std::span(&output, 1), whole));
     run.output = std::move(page.rows);
+    run.output_deleted = static_cast<Position>(run.output.size()) < output.last - output.first + 1;
     return run;
 }
 
@@ -81,7 +83,7 @@ Result<std::vector<Item>> list_prompt_items(
     }
     TRY(const auto path, load_path(db, conversation, branch, std::max<Position>(position, 1), head));
     const PageCaps caps{kPromptRowsMax, kPageBytesMax, SIZE_MAX};
-    TRY(auto page, load_items_ascending(db, conversation, path, caps));
+    TRY(auto page, load_items_ascending(db, conversation, path, caps, Which::said));
     return std::move(page.rows);
 }
 

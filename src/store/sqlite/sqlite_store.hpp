@@ -63,6 +63,7 @@ public:
     Task<Result<std::vector<Item>>> append_items(UserNo user, ConversationId id, std::vector<NewItem> items) override;
     Task<Result<Page<Item>>> list_items(UserNo user, ConversationId id, PageRequest<ItemId> request) override;
     Task<Result<Item>> find_item(UserNo user, ConversationId conversation, ItemId item) override;
+    Task<Result<std::vector<Item>>> find_items(UserNo user, std::vector<ItemId> ids, std::size_t bytes_max) override;
     Task<Result<Conversation>> delete_item(UserNo user, ConversationId conversation, ItemId item) override;
 
     Task<Result<BegunRun>> begin_run(NewRun run) override;

@@ -53,6 +53,13 @@ Task<Result<Item>> SqliteStore::find_item(UserNo user, ConversationId conversati
     return read(std::move(work));
 }
 
+Task<Result<std::vector<Item>>> SqliteStore::find_items(UserNo user, std::vector<ItemId> ids, std::size_t bytes_max) {
+    auto work = [user, ids = std::move(ids), bytes_max](Connection& db) {
+        return sqlite::find_items(db, user, ids, bytes_max);
+    };
+    return read(std::move(work));
+}
+
 Task<Result<Conversation>> SqliteStore::delete_item(UserNo user, ConversationId conversation, ItemId item) {
     auto work = [user, conversation, item](Connection& db) {
         return sqlite::delete_item(db, user, conversation, item);

@@ -80,6 +80,26 @@ TEST(Ids, of_another_kind_or_shape_are_refused) {
     }
 }
 
+TEST(Ids, of_items_say_what_the_item_is) {
+    const std::vector<std::string> prefixes{"msg_", "rs_", "fc_", "fco_", "item_"};
+    for (std::size_t i = 0; i < prefixes.size(); ++i) {
+        const auto type = static_cast<ItemType>(i);
+        const ItemId id = ItemId::make(type);
+        EXPECT_EQ(id.type(), type);
+        EXPECT_EQ(id.str().substr(0, prefixes[i].size()), prefixes[i]);
+        EXPECT_EQ(id.str().size(), prefixes[i].size() + 32);
+        EXPECT_EQ(ItemId::parse(id.str()), id);
+        EXPECT_EQ(id.bytes[8] >> 6, 2) << "the variant";
+        for (const std::string& other : prefixes) {
+            EXPECT_EQ(ItemId::parse(other + to_hex(id.bytes)).has_value(), other == prefixes[i]) << other;
+        }
+    }
+    const ItemId earlier = ItemId::make(ItemType::reasoning);
+    EXPECT_LT(earlier, ItemId::make(ItemType::reasoning));
+    EXPECT_FALSE(ItemId::parse("rs_"));
+    EXPECT_FALSE(ItemId::parse("xx_" + to_hex(earlier.bytes)));
+}
+
 TEST(Ids, hex_goes_there_and_back) {
     IdBytes bytes{};
     for (std::size_t i = 0; i < bytes.size(); ++i) {

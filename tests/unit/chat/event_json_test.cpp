@@ -15,8 +15,15 @@ ResponseFacts facts() {
     result.created_at = 1'700'000'000;
     result.model = "m\"1";
     result.request = R"({"instructions":null,"metadata":{}})";
-    result.item = store::ItemId::make();
     return result;
+}
+
+OutputItem message(const std::string& text, store::ItemStatus status = store::ItemStatus::completed) {
+    OutputItem item;
+    item.id = store::ItemId::make();
+    item.status = status;
+    item.parts.push_back({PartKind::text, text});
+    return item;
 }
 
 json::object data_of(const std::string& event) {
@@ -31,7 +38,7 @@ json::object render(const ResponseFacts& facts, const ResponseEnd& end, EventKin
     Event event;
     event.kind = kind;
     event.payload = payload;
-    render_event(text, facts, end, 7, event);
+    EventRenderer(facts, end).render(text, 7, event);
     return data_of(text);
 }
 
@@ -45,7 +52,7 @@ TEST(EventJson, ADeltaHasOneLineWhateverItsText) {
 TEST(EventJson, ACancelledAnswerEndsAsIncompleteWithItsStatus) {
     ResponseEnd end;
     end.status = store::RunStatus::cancelled;
-    end.text = "half";
+    end.output = {message("half", store::ItemStatus::incomplete)};
     const auto event = render(facts(), end, EventKind::finished);
     EXPECT_EQ(event.at("type"), "response.incomplete");
     const auto& response = event.at("response").as_object();
@@ -85,22 +92,27 @@ TEST(EventJson, TheResponseRepeatsTheRequest) {
     EXPECT_TRUE(response.at("usage").is_null());
 }
 
-TEST(EventJson, ItemsRenderByTheirRole) {
-    store::Item item;
-    item.id = store::ItemId::make();
-    item.body = "text";
+TEST(EventJson, TheTimingIsNullUntilItIsKnown) {
     std::string text;
-    render_item(text, item);
-    EXPECT_EQ(base::parse_json(text)->at("content").at(0).at("type"), "input_text");
-    item.role = store::ItemRole::assistant;
-    item.truncated = true;
-    item.bytes = 99;
+    render_response(text, facts(), {});
+    EXPECT_TRUE(base::parse_json(text)->at("timing").is_null());
+    ResponseEnd end;
+    end.status = store::RunStatus::completed;
+    end.timing = store::RunTiming{100, 400, std::nullopt};
     text.clear();
-    render_item(text, item);
-    const auto answer = base::parse_json(text).value();
-    EXPECT_EQ(answer.at("content").at(0).at("type"), "output_text");
-    EXPECT_EQ(answer.at("truncated"), true);
-    EXPECT_EQ(answer.at("bytes"), 99);
+    render_response(text, facts(), end);
+    EXPECT_EQ(
+        base::to_string(base::parse_json(text)->at("timing")),
+        R"({"first_token_ms":100,"duration_ms":400,"tokens_per_second":null})"
+    );
+    end.timing->output_tokens = 100;
+    text.clear();
+    render_response(text, facts(), end);
+    EXPECT_EQ(base::parse_json(text)->at("timing").at("tokens_per_second").as_double(), 333.33);
+    end.timing->duration_ms = 100;  // everything at once
+    text.clear();
+    render_response(text, facts(), end);
+    EXPECT_TRUE(base::parse_json(text)->at("timing").at("tokens_per_second").is_null());
 }
 
 }  // namespace

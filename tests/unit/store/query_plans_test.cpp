@@ -123,6 +123,7 @@ protected:
         EXPECT_EQ(newest.rows.size(), 50U);
         good(list_items(*db_, ada_, large.id, {newest.rows[40].id, Order::ascending, 20}));
         good(find_item(*db_, ada_, large.id, newest.rows[3].id));
+        good(find_items(*db_, ada_, {newest.rows[3].id}, 1'000));
         good(delete_item(*db_, ada_, large.id, newest.rows[3].id));
         good(append_items(*db_, ada_, large.id, {user_item("more")}));
         ConversationPatch patch;
