@@ -41,11 +41,42 @@ base::Error failed(base::Errc errc, std::string code, std::string message) {
     return error;
 }
 
+// Scheme and host of where a redirect points, without what could be secret (user, path, query).
+std::string redirect_target(std::string_view location) {
+    const auto slashes = location.find("//");
+    const bool absolute = slashes == 0 || (slashes <= 10 && location[slashes - 1] == ':');
+    if (!absolute) {
+        return "another path of the same server";
+    }
+    const std::string_view rest = location.substr(slashes + 2);
+    std::string_view host = rest.substr(0, rest.find_first_of("/?#\\"));
+    host.remove_prefix(host.rfind('@') == std::string_view::npos ? 0 : host.rfind('@') + 1);
+    std::string target(location.substr(0, slashes + 2));
+    for (const char c : host.substr(0, 253)) {
+        target += c > ' ' && c < 0x7F ? c : '?';
+    }
+    return target;
+}
+
+base::Error redirected(unsigned status, std::string_view location) {
+    return failed(
+        base::Errc::upstream_failed,
+        "upstream_redirect",
+        "The model server redirects (HTTP " + std::to_string(status) + ") to " + redirect_target(location) +
+            ". Confab does not follow, for the API key must not go elsewhere: correct the server's base URL."
+    );
+}
+
 base::Error translate(CURLcode result, const char* detail) {
     const std::string text = *detail != '\0' ? detail : curl_easy_strerror(result);
     switch (result) {
         case CURLE_COULDNT_RESOLVE_HOST:
         case CURLE_COULDNT_RESOLVE_PROXY:
+            return failed(
+                base::Errc::upstream_failed,
+                "upstream_unreachable",
+                "The model server's host name cannot be resolved: " + text + "."
+            );
         case CURLE_COULDNT_CONNECT:
             return failed(
                 base::Errc::upstream_failed, "upstream_unreachable", "The model server cannot be reached: " + text + "."
@@ -60,6 +91,10 @@ base::Error translate(CURLcode result, const char* detail) {
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CERTPROBLEM:
         case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_CIPHER:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+        case CURLE_SSL_INVALIDCERTSTATUS:
             return failed(
                 base::Errc::upstream_failed,
                 "upstream_tls",
@@ -93,6 +128,7 @@ struct HttpCall::Transfer {
     CURL* handle = nullptr;    // null before send() and after the end
     curl_slist* headers = nullptr;
     HttpHead head;
+    std::string location;  // of a redirect
     bool head_delivered = false;
     bool over = false;  // `error` and `head` are final
     bool drains = false;
@@ -323,6 +359,7 @@ struct HttpClient::Impl {
         const std::string_view line(data, size * count);
         if (line.starts_with("HTTP/")) {
             transfer.head = HttpHead{};  // the head of a 1xx answer or of a proxy comes first
+            transfer.location.clear();
             return line.size();
         }
         const auto colon = line.find(':');
@@ -333,6 +370,8 @@ struct HttpClient::Impl {
                 transfer.head.content_type = value;
             } else if (base::iequals(name, "retry-after")) {
                 transfer.head.retry_after = value;
+            } else if (base::iequals(name, "location")) {
+                transfer.location = value;
             }
         }
         return line.size();
@@ -346,6 +385,11 @@ struct HttpClient::Impl {
         }
         transfer.head.status = static_cast<unsigned>(status);
         transfer.head_delivered = true;
+        if (status >= 300 && status < 400) {
+            transfer.sink = nullptr;
+            transfer.finish(redirected(transfer.head.status, transfer.location));
+            return;
+        }
         transfer.sink->on_head(transfer.head);
     }
 
@@ -357,6 +401,9 @@ struct HttpClient::Impl {
             return bytes;  // draining
         }
         deliver_head(transfer);
+        if (transfer.sink == nullptr) {
+            return bytes;  // a redirect: the call is over
+        }
         if (transfer.body_bytes + bytes > transfer.request.body_bytes_max) {
             transfer.finish(
                 failed(base::Errc::upstream_failed, "upstream_too_large", "The model server's answer is too large.")
@@ -464,6 +511,11 @@ void HttpCall::cancel() {
     transfer_->sink = nullptr;
     transfer_->client->detach(*transfer_);
     transfer_->finish(failed(base::Errc::cancelled, "cancelled", "The request was cancelled."));
+}
+
+HttpRequest HttpCall::take_request() {
+    CONFAB_ASSERT(transfer_->over && transfer_->handle == nullptr);
+    return std::move(transfer_->request);
 }
 
 void HttpCall::resume() {
