@@ -91,6 +91,10 @@ net::Task<base::Result<std::string>> render_prompt(
             }
         }
     }
+    if (begun && begun->continued) {
+        CO_TRY_VOID(write_message(writer, store::ItemRole::user, store::BodyFormat::text, std::string(kContinueRequest))
+        );
+    }
     writer.end();
     co_return body;
 }

@@ -16,12 +16,16 @@ std::string_view id_bytes(const store::ItemId& id) {
 
 Run::Run(net::Executor executor, Origin origin, meter::Lease lease)
     : executor_(executor), origin_(std::move(origin)), lease_(std::move(lease)), waiting_for_save_(executor) {
-    append(EventKind::created);
-    if (origin_.facts.background) {
-        append(EventKind::queued);
-    }
-    append(EventKind::in_progress);
+    append_opening_events(log_, origin_.facts.background);
     show();
+}
+
+void append_opening_events(EventLog& log, bool background) {
+    log.append(EventKind::created);
+    if (background) {
+        log.append(EventKind::queued);
+    }
+    log.append(EventKind::in_progress);
 }
 
 void Run::append(EventKind kind, std::string_view payload) {
@@ -31,8 +35,21 @@ void Run::append(EventKind kind, std::string_view payload) {
     }
 }
 
+// The log has grown.
 void Run::show() {
-    visible_ = log_.size();
+    limit_.appended(log_.size(), net::Deadline::Clock::now());
+    reveal();
+}
+
+// Lets viewers see as much as they may.
+void Run::reveal() {
+    const bool all = finished_ || !origin_.persistent;
+    const Sequence seen = visible_;
+    visible_ = all ? log_.size() : limit_.visible(visible_, net::Deadline::Clock::now());
+    if (visible_ == seen && !finished_) {
+        return;
+    }
+    shown_->store(rendered_bytes(visible_), std::memory_order_relaxed);
     for (Viewer* viewer : viewers_) {
         viewer->waker.notify();
     }
@@ -46,16 +63,19 @@ void Run::on_text(std::string_view text) {
         has_item_ = true;
         append(EventKind::item_added, id_bytes(origin_.facts.item));
         append(EventKind::part_added);
+        if (!origin_.continued.empty()) {  // not earlier: without a new token the old answer stays as it is
+            append(EventKind::text_delta, std::exchange(origin_.continued, {}));
+        }
     }
     append(EventKind::text_delta, text);
     show();
 }
 
-bool Run::attach(llm::Completion* completion) {
-    if (completion != nullptr && (cancelled_ || interrupted_)) {
+bool Run::attach(std::function<void()> stop) {
+    if (stop && stopping()) {
         return false;
     }
-    completion_ = completion;
+    stop_ = std::move(stop);
     return true;
 }
 
@@ -88,28 +108,26 @@ void Run::end_unsaved() {
 
 void Run::publish_end() {
     finished_ = true;
-    show();
+    reveal();
 }
 
 // ---- saving ----
 
 std::string_view Run::take_unsaved(Stretch stretch, Sequence& first) {
-    const Sequence to = stretch == Stretch::all ? log_.size() : visible_;
-    first = saved_;
-    if (saved_ == to) {
+    const Sequence to = stretch == Stretch::all ? log_.size() : limit_.size();
+    first = limit_.first_unsaved();
+    if (first >= to) {
         return {};
     }
-    const std::string_view records = log_.records(saved_, to);
-    saved_ = to;
+    limit_.taken(to);
     saving_ = true;
-    return records;
+    return log_.records(first, to);
 }
 
-void Run::saved(bool success, Sequence first) {
+void Run::saved(bool success) {
     saving_ = false;
-    if (!success) {
-        saved_ = first;
-    }
+    limit_.saved(success);
+    reveal();
     waiting_for_save_.notify_all();
 }
 
@@ -141,12 +159,19 @@ net::Task<Batch> Run::next(Sequence from, net::Deadline deadline) {
 Batch Run::render(Sequence from) const {
     Batch batch;
     batch.next = from;
+    batch.start = rendered_bytes(std::min(from, visible_));
+    batch.shown = shown_;
     while (batch.next < visible_ && batch.bytes.size() < kBatchBytesMax) {
         render_event(batch.bytes, origin_.facts, end_, batch.next, log_.at(batch.next));
         ++batch.next;
     }
     batch.finished = finished_ && batch.next >= visible_;
     return batch;
+}
+
+// Of the events before this one, roughly.
+std::int64_t Run::rendered_bytes(Sequence before) const {
+    return static_cast<std::int64_t>(log_.records(0, before).size()) + before * kRenderedEventBytes;
 }
 
 net::Task<void> Run::wait_until_finished() {
@@ -166,8 +191,8 @@ void Run::wake_late_viewers(std::chrono::steady_clock::time_point now) {
 // ---- stopping ----
 
 void Run::break_off() {
-    if (completion_ != nullptr) {
-        completion_->cancel();
+    if (stop_) {
+        stop_();
     }
 }
 

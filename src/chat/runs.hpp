@@ -35,6 +35,7 @@ struct RunRequest {
     llm::ChatRequest parameters;  // model and stream are filled in here
     bool background = false;
     bool stored = true;
+    bool continues = false;  // goes on with the incomplete answer at the end of the conversation
 };
 
 struct RunEnvironment {
@@ -77,6 +78,7 @@ private:
         std::optional<store::BegunRun> begun,
         std::string& upstream_name
     );
+    net::Task<base::Result<llm::UpstreamPtr>> choose(RunPtr run, std::string model);
     net::Task<base::Result<llm::Outcome>> attempt(
         RunPtr run,
         llm::UpstreamPtr upstream,
@@ -131,8 +133,10 @@ private:
     std::vector<Place> places_;
 };
 
-// Closes the runs that a crash left in progress: they become incomplete with their durable text. Called once, before
-// any other run.
-net::Task<base::Result<std::size_t>> recover_runs(store::RunStore& store);
+inline constexpr std::string_view kInterrupted =
+    "interrupted";  // why a run is incomplete that the server's end cut off
+
+// What the store is told of a run's end: status, usage, and the answer's item if there is a text.
+store::FinishRun finish_row(store::RunNo no, const ResponseFacts& facts, const ResponseEnd& end);
 
 }  // namespace confab::chat

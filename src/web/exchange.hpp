@@ -60,6 +60,8 @@ public:
     // One write, one chunk. False when the client is gone or too slow (30 s without progress): stop then.
     virtual net::Task<bool> write(std::string_view bytes) = 0;
     virtual bool client_gone() const = 0;
+    // Closes the connection soon (the next tick) when a write() is under way, which then answers false.
+    virtual void drop() = 0;
 };
 
 // The source of a streamed answer; destroyed when the stream ends, however it ends.

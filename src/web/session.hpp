@@ -65,6 +65,8 @@ public:
 
     bool client_gone() const override { return client_gone_; }
 
+    void drop() override { deadline_ = net::Deadline::after(std::chrono::seconds(0)); }
+
 private:
     using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
     enum class Next : std::uint8_t { next_request, close, close_lingering };
