@@ -301,13 +301,18 @@ struct HttpClient::Impl {
     }
 
     CURL* take_handle() {
-        if (idle_handles.empty()) {
-            CURL* handle = curl_easy_init();
-            CONFAB_ASSERT(handle != nullptr);
-            return handle;
+        while (!idle_handles.empty()) {
+            CURL* handle = idle_handles.back();
+            idle_handles.pop_back();
+            // A handle whose host name could not be resolved keeps its buffer, and then refuses another size.
+            if (curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, kReadBufferBytes) == CURLE_OK) {
+                return handle;
+            }
+            curl_easy_cleanup(handle);
         }
-        CURL* handle = idle_handles.back();
-        idle_handles.pop_back();
+        CURL* handle = curl_easy_init();
+        CONFAB_ASSERT(handle != nullptr);
+        set(handle, CURLOPT_BUFFERSIZE, kReadBufferBytes);
         return handle;
     }
 
@@ -336,7 +341,6 @@ struct HttpClient::Impl {
         set(handle, CURLOPT_QUICK_EXIT, 1L);  // removing a handle must not wait for a name server that does not answer
         set(handle, CURLOPT_ERRORBUFFER, transfer.detail.data());
         set(handle, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
-        set(handle, CURLOPT_BUFFERSIZE, kReadBufferBytes);
         set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
         set(handle, CURLOPT_USERAGENT, "Confab");
         set(handle, CURLOPT_HEADERFUNCTION, &Impl::header_arrived);
