@@ -37,15 +37,16 @@ void Run::append(EventKind kind, std::string_view payload) {
 
 // The log has grown.
 void Run::show() {
-    limit_.appended(log_.size(), net::Deadline::Clock::now());
-    reveal();
+    const auto now = net::Deadline::Clock::now();
+    limit_.appended(log_.size(), now);
+    reveal(now);
 }
 
 // Lets viewers see as much as they may.
-void Run::reveal() {
+void Run::reveal(ShowLimit::Time now) {
     const bool all = finished_ || !origin_.persistent;
     const Sequence seen = visible_;
-    visible_ = all ? log_.size() : limit_.visible(visible_, net::Deadline::Clock::now());
+    visible_ = all ? log_.size() : limit_.visible(visible_, now);
     if (visible_ == seen && !finished_) {
         return;
     }
@@ -108,7 +109,7 @@ void Run::end_unsaved() {
 
 void Run::publish_end() {
     finished_ = true;
-    reveal();
+    reveal(net::Deadline::Clock::now());
 }
 
 // ---- saving ----
@@ -127,7 +128,7 @@ std::string_view Run::take_unsaved(Stretch stretch, Sequence& first) {
 void Run::saved(bool success) {
     saving_ = false;
     limit_.saved(success);
-    reveal();
+    reveal(net::Deadline::Clock::now());
     waiting_for_save_.notify_all();
 }
 
@@ -174,9 +175,9 @@ std::int64_t Run::rendered_bytes(Sequence before) const {
     return static_cast<std::int64_t>(log_.records(0, before).size()) + before * kRenderedEventBytes;
 }
 
-net::Task<void> Run::wait_until_finished() {
-    while (!finished_) {
-        (void)co_await next(visible_, net::Deadline::never());
+net::Task<void> Run::wait_until_finished(net::Deadline deadline) {
+    while (!finished_ && !deadline.passed()) {
+        (void)co_await next(visible_, deadline);
     }
 }
 

@@ -99,7 +99,7 @@ public:
     // Events from `from` on, at most kBatchBytesMax of them; waits until there is one, the run is finished, or
     // `deadline`.
     net::Task<Batch> next(Sequence from, net::Deadline deadline);
-    net::Task<void> wait_until_finished();
+    net::Task<void> wait_until_finished(net::Deadline deadline = net::Deadline::never());
     // Wakes viewers whose deadline has passed.
     void wake_late_viewers(std::chrono::steady_clock::time_point now);
 
@@ -128,7 +128,7 @@ private:
 
     void append(EventKind kind, std::string_view payload = {});
     void show();
-    void reveal();
+    void reveal(ShowLimit::Time now);
     void break_off();
     Batch render(Sequence from) const;
     std::int64_t rendered_bytes(Sequence before) const;

@@ -78,6 +78,7 @@ ResponseEnd end_of(const Run& run, const base::Result<llm::Outcome>& outcome) {
     } else {
         end_with_failure(end, outcome.error().code, outcome.error().message);
         end.errc = outcome.error().errc;
+        end.retry_after = outcome.error().retry_after;
     }
     if (run.out_of_memory() && end.status != RunStatus::cancelled) {
         end_with_failure(end, "overloaded", "The server is short of memory; the answer was cut off.");
@@ -454,7 +455,7 @@ Task<bool> cancel_here(RunService* service, store::UserNo user, store::ResponseI
         co_return false;
     }
     run->cancel();
-    co_await run->wait_until_finished();
+    co_await run->wait_until_finished(net::Deadline::after(kStopWaitMax));
     co_return true;
 }
 

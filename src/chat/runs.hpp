@@ -22,6 +22,7 @@ namespace confab::chat {
 inline constexpr std::chrono::milliseconds kPersistEvery{250};
 inline constexpr std::int64_t kOutputTokensReserved =
     4'096;                                                // of the context, when the request names no limit of its own
+inline constexpr std::chrono::seconds kStopWaitMax{10};   // who stops a run does not wait for a full disk
 inline constexpr std::size_t kRunLeaseBytes = 32 * 1024;  // to begin with
 
 // A run as asked for.
@@ -121,7 +122,7 @@ public:
         net::Deadline deadline
     );
 
-    // Cancels and waits until the end is committed. False when it is not under way.
+    // Cancels and waits until the end is committed, but no longer than kStopWaitMax. False when it is not under way.
     net::Task<bool> cancel(store::UserNo user, store::ResponseId id);
 
     // Facts and state of a run under way, as a Response object; nothing when it is not under way.

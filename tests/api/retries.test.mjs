@@ -123,6 +123,7 @@ describe('an answer of a server that fails at first', () => {
     script((_, res) => refuse(res, 429, { 'retry-after': '120' }));
     const error = await thrown(ask());
     assert.equal(error.status, 429);
+    assert.equal(error.headers.get('retry-after'), '120');
     assert.match(error.message, /120 seconds/);
     assert.equal(sent(), 1);
     const relayed = await thrown(chat());

@@ -213,8 +213,8 @@ Result<std::optional<BegunRun>> find_repeated(Connection& db, const NewRun& run)
     begun.prompt = {found.integer(6), found.integer(7), found.integer(8)};
     begun.created_at = found.integer(9);
     if (const Position continues = found.integer(11); continues > 0) {
-        TRY(Item item, load_item(db, {begun.conversation_no, begun.branch, continues}));
-        begun.continued = std::move(item.body);
+        const auto item = load_item(db, {begun.conversation_no, begun.branch, continues});
+        begun.continued = item ? item->body : std::string();  // it may have been replaced already
     }
     return begun;
 }

@@ -29,7 +29,13 @@ public:
         co_return done;
     }
 
-    Task<base::Status> finish_run(store::FinishRun finish) override { return store_.finish_run(std::move(finish)); }
+    Task<base::Status> finish_run(store::FinishRun finish) override {
+        if (full) {
+            ++refused;
+            co_return base::fail(base::Errc::storage_full, "The disk is full.", "storage_full");
+        }
+        co_return co_await store_.finish_run(std::move(finish));
+    }
 
     Task<base::Result<store::Run>> find_run(store::UserNo user, store::ResponseId id) override {
         return store_.find_run(user, id);
@@ -70,7 +76,9 @@ public:
         return store_.delete_chunks_of_runs_finished_before(time);
     }
 
-    int sleeps = 0;  // of 100 ms, before each append
+    int sleeps = 0;     // of 100 ms, before each append
+    bool full = false;  // ends cannot be committed
+    int refused = 0;
     int appending = 0;
     int appended = 0;
 
@@ -178,6 +186,30 @@ TEST_F(RunsOnASlowDisk, StopsWhileItsEventsAreHeldBack) {
         EXPECT_EQ(live->end().status, store::RunStatus::cancelled);
         const auto stored = co_await self.store_->find_run(self.ada_, live->facts().id);
         EXPECT_EQ(good(stored).output.at(0).body, live->end().text);
+    };
+    run(body(*this));
+}
+
+TEST_F(RunsOnASlowDisk, AnEndThatCannotBeCommittedIsNotShownAndHoldsNobodyUp) {
+    auto body = [](RunsOnASlowDisk& self) -> Task<void> {
+        self.slow_.full = true;
+        auto run = co_await self.runs_.start(self.question());
+        const RunPtr live = good(std::move(run));
+        while (live->visible() < 10) {
+            co_await net::sleep_for(std::chrono::milliseconds(10));
+        }
+        live->cancel();
+        while (self.slow_.refused == 0) {
+            co_await net::sleep_for(std::chrono::milliseconds(10));
+        }
+        co_await live->wait_until_finished(net::Deadline::after(std::chrono::milliseconds(300)));
+        EXPECT_FALSE(live->finished());
+        const auto batch = co_await live->next(0, net::Deadline::never());
+        EXPECT_EQ(batch.bytes.find("output_text.done"), std::string::npos);
+        EXPECT_FALSE(batch.finished);
+        self.slow_.full = false;
+        co_await live->wait_until_finished();
+        EXPECT_EQ(live->end().status, store::RunStatus::cancelled);
     };
     run(body(*this));
 }
