@@ -71,11 +71,10 @@ SlotRequest::~SlotRequest() {
     slots_->leave(waiter_);
 }
 
-net::Task<base::Status> SlotRequest::wait(std::string_view upstream_name) {
+net::Task<base::Status> SlotRequest::wait(std::string_view upstream_name, net::Deadline patience) {
     if (!slots_->enter(waiter_)) {
         co_return busy(upstream_name);
     }
-    const auto patience = net::Deadline::after(kSlotWaitMax);
     while (!cancelled_ && !slots_->holds(waiter_)) {
         if (patience.passed()) {
             co_return busy(upstream_name);

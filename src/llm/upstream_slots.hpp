@@ -82,7 +82,10 @@ public:
     ~SlotRequest();
 
     // Errors: unavailable (upstream_busy) when too many wait, or for too long; cancelled.
-    net::Task<base::Status> wait(std::string_view upstream_name);
+    net::Task<base::Status> wait(
+        std::string_view upstream_name,
+        net::Deadline patience = net::Deadline::after(kSlotWaitMax)
+    );
 
     // wait() ends at once.
     void cancel();

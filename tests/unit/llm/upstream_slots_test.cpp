@@ -122,6 +122,23 @@ TEST_F(UpstreamSlotsTest, WaitingEndsAtOnceWhenCancelled) {
     EXPECT_EQ(slots_->counts().waiting, 0U);
 }
 
+TEST_F(UpstreamSlotsTest, NobodyWaitsForEver) {
+    auto body = [](UpstreamSlotsTest& self) -> Task<void> {
+        co_await self.lower();
+        auto held = self.request();
+        EXPECT_TRUE(co_await held->wait("model"));
+        auto place = self.request();
+        const auto refused = co_await place->wait("model", net::Deadline::after(50ms));
+        EXPECT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, "upstream_busy");
+        place.reset();
+        EXPECT_EQ(self.slots_->counts().waiting, 0U);
+        EXPECT_EQ(kSlotWaitMax, 30s) << "as docs/api.md says";
+    };
+    loop_.run(body(*this));
+    EXPECT_EQ(slots_->counts().in_use, 0U);
+}
+
 TEST_F(UpstreamSlotsTest, TheLineIsBounded) {
     auto body = [](UpstreamSlotsTest& self) -> Task<void> {
         co_await self.lower();
