@@ -91,7 +91,7 @@ Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::Up
     request.deadline = net::Deadline::after(kAnswerMax);
     request.body_bytes_max = kAnswerBytesMax;
     Collector sink(context.budget);
-    net::HttpCall call(context.client, std::move(request), sink);
+    llm::UpstreamCall call(context.client, context.shard.executor(), upstream, std::move(request), sink);
     exchange.watch_client([&call] { call.cancel(); });
     const auto head = co_await call.send();
     exchange.unwatch_client();

@@ -50,7 +50,7 @@ std::optional<base::Error> error_in(std::string_view data, bool is_error_event) 
 ChatRelay::ChatRelay(Context& context, llm::UpstreamPtr upstream, std::string body)
     : context_(context),
       upstream_(std::move(upstream)),
-      call_(context.client, make_request(*upstream_, std::move(body)), *this),
+      call_(context.client, context.shard.executor(), upstream_, make_request(*upstream_, std::move(body)), *this),
       news_(context.shard.executor()) {}
 
 void ChatRelay::start() {

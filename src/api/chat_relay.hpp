@@ -11,7 +11,7 @@
 
 #include "api/context.hpp"
 #include "llm/sse_parser.hpp"
-#include "llm/upstream.hpp"
+#include "llm/upstream_call.hpp"
 
 namespace confab::api {
 
@@ -50,7 +50,7 @@ private:
 
     Context& context_;
     llm::UpstreamPtr upstream_;
-    net::HttpCall call_;
+    llm::UpstreamCall call_;
     llm::SseParser parser_;
     net::Waker news_;
     web::StreamWriter* writer_ = nullptr;  // while send_to() runs

@@ -1,7 +1,11 @@
 #include "api/metrics.hpp"
 
+#include <functional>
+
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
+
+#include "llm/upstream_slots.hpp"
 
 namespace confab::api {
 
@@ -19,6 +23,28 @@ public:
 
     void gauge(const char* name, const char* help, const meter::Gauge& value) {
         gauge(name, help, static_cast<double>(value.value()));
+    }
+
+    // One family with a metric for each model server.
+    void of_upstreams(
+        const char* name,
+        const char* help,
+        prometheus::MetricType type,
+        const llm::Catalog& catalog,
+        const std::function<double(const llm::UpstreamSlots&)>& value
+    ) {
+        prometheus::MetricFamily family;
+        family.name = name;
+        family.help = help;
+        family.type = type;
+        for (const llm::UpstreamState& state : catalog.upstreams) {
+            prometheus::ClientMetric metric;
+            metric.label.push_back({"upstream", state.upstream->name});
+            (type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value) =
+                value(*state.upstream->slots);
+            family.metric.push_back(std::move(metric));
+        }
+        families_.push_back(std::move(family));
     }
 
     std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
@@ -77,6 +103,7 @@ void add_runs(Families& families, const meter::RunCounters& runs) {
     families.counter("confab_runs_failed_total", "Answers that failed.", runs.failed);
     families.counter("confab_runs_cancelled_total", "Answers that somebody stopped.", runs.cancelled);
     families.counter("confab_runs_recovered_total", "Answers found unfinished at the start.", runs.recovered);
+    families.counter("confab_run_viewers_dropped_total", "Viewers dropped for being too slow.", runs.viewers_dropped);
     families.gauge("confab_runs_live", "Answers being made now.", runs.live);
     families.gauge("confab_run_viewers_live", "Connections that watch an answer now.", runs.viewers_live);
 }
@@ -97,14 +124,48 @@ void add_upstream(Families& families, const meter::UpstreamCounters& upstream) {
     );
 }
 
+void add_slots(Families& families, const llm::Catalog& catalog) {
+    using llm::UpstreamSlots;
+    constexpr auto kGauge = prometheus::MetricType::Gauge;
+    constexpr auto kCounter = prometheus::MetricType::Counter;
+    const auto of = [&](const char* name, const char* help, prometheus::MetricType type, auto value) {
+        families.of_upstreams(name, help, type, catalog, [value](const UpstreamSlots& slots) {
+            return static_cast<double>(value(slots));
+        });
+    };
+    of("confab_upstream_slots_limit", "Requests that a model server seems to bear at once.", kGauge, [](auto& slots) {
+        return slots.counts().limit;
+    });
+    of("confab_upstream_slots_in_use", "Requests that hold a slot now.", kGauge, [](auto& slots) {
+        return slots.counts().in_use;
+    });
+    of("confab_upstream_slots_waiting", "Requests that wait for a slot now.", kGauge, [](auto& slots) {
+        return slots.counts().waiting;
+    });
+    of("confab_upstream_refusals_total", "Requests that a model server refused for load.", kCounter, [](auto& slots) {
+        return slots.refusals.value();
+    });
+    of("confab_upstream_retries_total", "Requests that were sent again.", kCounter, [](auto& slots) {
+        return slots.retries.value();
+    });
+    of("confab_upstream_busy_total", "Requests turned away without a slot.", kCounter, [](auto& slots) {
+        return slots.busy.value();
+    });
+}
+
 }  // namespace
 
-std::string render_metrics(const meter::Counters& counters, const meter::ByteBudget& budget) {
+std::string render_metrics(
+    const meter::Counters& counters,
+    const meter::ByteBudget& budget,
+    const llm::Catalog& catalog
+) {
     Families families;
     add_store(families, counters.store);
     add_http(families, counters.http);
     add_runs(families, counters.runs);
     add_upstream(families, counters.upstream);
+    add_slots(families, catalog);
     families.gauge(
         "confab_budget_limit_bytes", "Bytes that buffers may hold at once.", static_cast<double>(budget.bytes_max())
     );

@@ -3,11 +3,16 @@
 
 #include <string>
 
+#include "llm/upstream.hpp"
 #include "meter/byte_budget.hpp"
 #include "meter/counters.hpp"
 
 namespace confab::api {
 
-std::string render_metrics(const meter::Counters& counters, const meter::ByteBudget& budget);
+std::string render_metrics(
+    const meter::Counters& counters,
+    const meter::ByteBudget& budget,
+    const llm::Catalog& catalog
+);
 
 }  // namespace confab::api

@@ -28,7 +28,8 @@ Task<Result<Reply>> get_metrics(Context& context, Exchange& exchange) {
     }
     Reply reply;
     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    reply.body = render_metrics(context.counters, context.budget);
+    const auto catalog = context.upstreams.snapshot();
+    reply.body = render_metrics(context.counters, context.budget, *catalog);
     co_return reply;
 }
 

@@ -59,6 +59,11 @@ Status parse_modes(const Fields& fields, ResponseRequest& request) {
     request.stream = stream.value_or(false);
     request.run.background = background.value_or(false);
     request.run.stored = store.value_or(true);
+    TRY(const auto continues, fields.boolean("continue"));
+    request.run.continues = continues.value_or(false);
+    if (request.run.continues && !request.run.target.conversation) {
+        return invalid("continue", "Only an answer in a conversation can be continued.", "nothing_to_continue");
+    }
     if (request.run.background && !request.run.stored) {
         return invalid("background", "background can only be used when `store` is true");
     }
@@ -164,6 +169,9 @@ Result<ResponseRequest> parse_response_request(const json::object& body) {
     const bool continues = request.run.target.conversation || request.run.target.previous_response;
     if (input != nullptr) {
         TRY(request.input, parse_input(*input, "input", kInputItemsMax));
+    }
+    if (request.run.continues && !request.input.items.empty()) {
+        return invalid("continue", "To continue an answer, 'input' has to be empty.", "nothing_to_continue");
     }
     if (request.input.items.empty() && !continues) {
         return invalid("input", "Missing required parameter: 'input'.", "missing_required_parameter");

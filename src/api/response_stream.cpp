@@ -1,14 +1,17 @@
 #include "api/response_stream.hpp"
 
 #include "chat/output_writer.hpp"
+#include "chat/recovery.hpp"
 
 namespace confab::api {
 
 Task<void> ResponseStreamer::stream(web::StreamWriter& writer) {
+    tick_ = context_.shard.ticker().every_tick([this, &writer](auto now) { look_at_viewer(writer, now); });
     Step step = Step::more;
     while (step == Step::more) {
         step = co_await follow(writer);
     }
+    tick_.cancel();
     if (step == Step::not_live) {
         co_await replay(writer);
     }
@@ -37,8 +40,31 @@ Task<ResponseStreamer::Step> ResponseStreamer::follow(web::StreamWriter& writer)
     } else if (batch->bytes.empty()) {
         batch->bytes = ":\n\n";
     }
-    const bool written = co_await writer.write(batch->bytes);
+    const bool written = co_await write_watched(writer, *batch);
     co_return written && !batch->finished ? Step::more : Step::done;
+}
+
+// Piece by piece, so that progress shows.
+Task<bool> ResponseStreamer::write_watched(web::StreamWriter& writer, const chat::Batch& batch) {
+    writing_ = &batch;
+    bool written = true;
+    for (std::size_t at = 0; written && at < batch.bytes.size(); at += kViewerPieceBytes) {
+        progress_at_ = net::Deadline::Clock::now();
+        written = co_await writer.write(std::string_view(batch.bytes).substr(at, kViewerPieceBytes));
+    }
+    writing_ = nullptr;
+    co_return written;
+}
+
+void ResponseStreamer::look_at_viewer(web::StreamWriter& writer, std::chrono::steady_clock::time_point now) {
+    if (writing_ == nullptr || now - progress_at_ < kViewerStuckMax) {
+        return;
+    }
+    if (writing_->shown->load(std::memory_order_relaxed) - writing_->start > kViewerLagBytesMax) {
+        writing_ = nullptr;  // once
+        context_.counters.runs.viewers_dropped.add();
+        writer.drop();
+    }
 }
 
 // ---- after the end ----
@@ -75,8 +101,14 @@ Task<bool> ResponseStreamer::replay_chunks(web::StreamWriter& writer, const stor
         const chat::Sequence before = next_;
         for (const store::RunChunk& chunk : *chunks) {
             chat::EventLog log;
-            if (chunk.seq_first > next_ || !log.append_records(chunk.data)) {
-                co_return true;  // a gap: the rest is rebuilt by whoever asks again
+            if (!log.append_records(chunk.data)) {
+                co_return true;  // damaged: the rest is rebuilt by whoever asks again
+            }
+            if (chunk.seq_first > next_) {
+                if (!chat::closes_after_crash(run, log)) {
+                    co_return true;  // a gap, as good as damaged
+                }
+                next_ = chunk.seq_first;
             }
             if (!co_await write_events(writer, run, log, chunk.seq_first)) {
                 co_return false;

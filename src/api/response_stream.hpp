@@ -9,6 +9,12 @@ namespace confab::api {
 inline constexpr std::chrono::seconds kKeepAliveEvery{10
 };  // a comment line, so that nothing on the way takes silence for death
 
+// A viewer that takes nothing for so long while the run's log is so far ahead of it is dropped: it can come back and
+// resume. One that lags but takes what it gets (an old log over a slow line) is not.
+inline constexpr std::int64_t kViewerLagBytesMax = 64 * 1024;  // rendered
+inline constexpr std::chrono::seconds kViewerStuckMax{2};
+inline constexpr std::size_t kViewerPieceBytes = 16 * 1024;  // taking so much is progress
+
 class ResponseStreamer final : public web::Streamer {
 public:
     // `own_run` is set for the connection that started a run which must not outlive it (not background): its leaving
@@ -35,6 +41,8 @@ public:
 private:
     enum class Step : std::uint8_t { more, done, not_live };
     Task<Step> follow(web::StreamWriter& writer);
+    Task<bool> write_watched(web::StreamWriter& writer, const chat::Batch& batch);
+    void look_at_viewer(web::StreamWriter& writer, std::chrono::steady_clock::time_point now);
     Task<void> replay(web::StreamWriter& writer);
     Task<bool> replay_chunks(web::StreamWriter& writer, const store::Run& run);
     Task<bool> log_is_kept(const store::Run& run);
@@ -52,6 +60,9 @@ private:
     store::ResponseId id_;
     chat::Sequence next_;
     chat::RunPtr own_run_;
+    const chat::Batch* writing_ = nullptr;  // the batch that the viewer is taking
+    std::chrono::steady_clock::time_point progress_at_{};
+    net::Ticker::Subscription tick_;
 };
 
 }  // namespace confab::api

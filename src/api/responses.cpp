@@ -39,9 +39,10 @@ Task<Result<Reply>> wait_for_answer(Exchange& exchange, chat::RunPtr run) {
     exchange.unwatch_client();
     const chat::ResponseEnd& end = run->end();
     if (end.status == store::RunStatus::failed && end.output.empty()) {
-        co_return base::fail(
-            end.errc, end.error_message, end.error_code, end.error_code == "model_not_found" ? "model" : ""
-        );
+        auto failed =
+            base::fail(end.errc, end.error_message, end.error_code, end.error_code == "model_not_found" ? "model" : "");
+        failed.error().retry_after = end.retry_after;
+        co_return failed;
     }
     co_return web::json_reply(render_run(run->facts(), end));
 }

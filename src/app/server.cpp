@@ -9,6 +9,7 @@
 
 #include "api/admission.hpp"
 #include "auth/tokens.hpp"
+#include "chat/recovery.hpp"
 #include "store/blobs.hpp"
 
 namespace confab::app {

@@ -2,6 +2,7 @@
 // (api facts, sections 3 and 4).
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,10 +32,11 @@ struct ResponseEnd {
     std::string error_code;
     std::string error_message;
     std::string incomplete_reason;
-    std::string usage;                              // a JSON object, or empty
-    std::optional<store::RunTiming> timing;         // nothing when no token came, or nobody measured
-    std::vector<OutputItem> output;                 // empty when nothing came
-    base::Errc errc = base::Errc::upstream_failed;  // of a failure, for the caller that waits for it; not stored
+    std::string usage;                                // a JSON object, or empty
+    std::optional<store::RunTiming> timing;           // nothing when no token came, or nobody measured
+    std::vector<OutputItem> output;                   // empty when nothing came
+    base::Errc errc = base::Errc::upstream_failed;    // of a failure, for the caller that waits for it; not stored
+    std::optional<std::chrono::seconds> retry_after;  // likewise
 };
 
 std::string_view to_string(store::RunStatus status);

@@ -122,6 +122,11 @@ net::Task<base::Result<std::string>> render_prompt(
             }
         }
     }
+    if (begun && begun->continued) {
+        std::string asked;
+        base::JsonWriter(asked).value(kContinueRequest);
+        messages.message("user", std::move(asked));
+    }
     messages.finish();
     writer.end();
     co_return body;

@@ -16,6 +16,12 @@ namespace confab::chat {
 inline constexpr std::size_t kPromptBytesMax =
     24ULL * 1024 * 1024;  // of the rendered body; more is `context_length_exceeded`
 
+// Asks for the rest of an answer that broke off. Most servers do not go on with an answer that ends the prompt, so a
+// user's message has to say it; it is not stored.
+inline constexpr std::string_view kContinueRequest =
+    "Your last message was cut off. Continue it exactly where it stopped, beginning with the next character. Do not "
+    "repeat any of it, do not start anew, and do not comment on the interruption.";
+
 // The body's bytes are added to `lease`; the arguments must outlive the call. `begun` absent: nothing is stored, the
 // prompt is `input` alone. Empty `instructions`: the conversation's own, if any.
 net::Task<base::Result<std::string>> render_prompt(

@@ -12,12 +12,16 @@ constexpr std::size_t kLeaseStepBytes = 64 * 1024;
 
 Run::Run(net::Executor executor, Origin origin, meter::Lease lease)
     : executor_(executor), origin_(std::move(origin)), lease_(std::move(lease)), waiting_for_save_(executor) {
-    log_.append(EventKind::created);
-    if (origin_.facts.background) {
-        log_.append(EventKind::queued);
-    }
-    log_.append(EventKind::in_progress);
+    append_opening_events(log_, origin_.facts.background);
     settle();
+}
+
+void append_opening_events(EventLog& log, bool background) {
+    log.append(EventKind::created);
+    if (background) {
+        log.append(EventKind::queued);
+    }
+    log.append(EventKind::in_progress);
 }
 
 // Whether a piece of the answer can be kept; if not, the driver breaks it off.
@@ -36,8 +40,22 @@ void Run::settle() {
     show();
 }
 
+// The log has grown.
 void Run::show() {
-    visible_ = log_.size();
+    const auto now = net::Deadline::Clock::now();
+    limit_.appended(log_.size(), now);
+    reveal(now);
+}
+
+// Lets viewers see as much as they may.
+void Run::reveal(ShowLimit::Time now) {
+    const bool all = finished_ || !origin_.persistent;
+    const Sequence seen = visible_;
+    visible_ = all ? log_.size() : limit_.visible(visible_, now);
+    if (visible_ == seen && !finished_) {
+        return;
+    }
+    shown_->store(rendered_bytes(visible_), std::memory_order_relaxed);
     for (Viewer* viewer : viewers_) {
         viewer->waker.notify();
     }
@@ -56,11 +74,11 @@ std::optional<store::RunTiming> Run::timing() const {
     return timing;
 }
 
-bool Run::attach(llm::Completion* completion) {
-    if (completion != nullptr && (cancelled_ || interrupted_)) {
+bool Run::attach(std::function<void()> stop) {
+    if (stop && stopping()) {
         return false;
     }
-    completion_ = completion;
+    stop_ = std::move(stop);
     return true;
 }
 
@@ -85,28 +103,26 @@ void Run::end_unsaved() {
 
 void Run::publish_end() {
     finished_ = true;
-    show();
+    reveal(net::Deadline::Clock::now());
 }
 
 // ---- saving ----
 
 std::string_view Run::take_unsaved(Stretch stretch, Sequence& first) {
-    const Sequence to = stretch == Stretch::all ? log_.size() : visible_;
-    first = saved_;
-    if (saved_ == to) {
+    const Sequence to = stretch == Stretch::all ? log_.size() : limit_.size();
+    first = limit_.first_unsaved();
+    if (first >= to) {
         return {};
     }
-    const std::string_view records = log_.records(saved_, to);
-    saved_ = to;
+    limit_.taken(to);
     saving_ = true;
-    return records;
+    return log_.records(first, to);
 }
 
-void Run::saved(bool success, Sequence first) {
+void Run::saved(bool success) {
     saving_ = false;
-    if (!success) {
-        saved_ = first;
-    }
+    limit_.saved(success);
+    reveal(net::Deadline::Clock::now());
     waiting_for_save_.notify_all();
 }
 
@@ -139,6 +155,8 @@ Batch Run::render(Sequence from) const {
     Batch batch;
     batch.next = from;
     const EventRenderer renderer(origin_.facts, end_, log_);
+    batch.start = rendered_bytes(std::min(from, visible_));
+    batch.shown = shown_;
     while (batch.next < visible_ && batch.bytes.size() < kBatchBytesMax) {
         renderer.render(batch.bytes, batch.next, log_.at(batch.next));
         ++batch.next;
@@ -147,9 +165,14 @@ Batch Run::render(Sequence from) const {
     return batch;
 }
 
-net::Task<void> Run::wait_until_finished() {
-    while (!finished_) {
-        (void)co_await next(visible_, net::Deadline::never());
+// Of the events before this one, roughly.
+std::int64_t Run::rendered_bytes(Sequence before) const {
+    return static_cast<std::int64_t>(log_.records(0, before).size()) + before * kRenderedEventBytes;
+}
+
+net::Task<void> Run::wait_until_finished(net::Deadline deadline) {
+    while (!finished_ && !deadline.passed()) {
+        (void)co_await next(visible_, deadline);
     }
 }
 
@@ -164,8 +187,8 @@ void Run::wake_late_viewers(std::chrono::steady_clock::time_point now) {
 // ---- stopping ----
 
 void Run::break_off() {
-    if (completion_ != nullptr) {
-        completion_->cancel();
+    if (stop_) {
+        stop_();
     }
 }
 

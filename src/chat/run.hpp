@@ -1,11 +1,14 @@
 // Run: one answer being made. It belongs to `chat`, not to a connection: viewers come and go, only cancel() stops it.
 //
 // Lives on one shard. The model's pieces are appended to the log as they come; viewers read the log at their own pace
-// by sequence number and are woken when it grows. Events become visible as they are appended, except the last ones:
-// that an answer is finished is only said once it is committed.
+// by sequence number and are woken when it grows. Events become visible as they are appended, a bounded stretch ahead
+// of what is durable (show_limit.hpp), except the last ones: that an answer is finished is only said once it is
+// committed.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +18,7 @@
 #include "chat/event_json.hpp"
 #include "chat/event_log.hpp"
 #include "chat/output_writer.hpp"
+#include "chat/show_limit.hpp"
 #include "llm/completion.hpp"
 #include "meter/byte_budget.hpp"
 #include "net/deadline.hpp"
@@ -25,10 +29,14 @@ namespace confab::chat {
 
 // One look at a run's log.
 struct Batch {
-    std::string bytes;      // rendered events
-    Sequence next = 0;      // the sequence number after the last one rendered
-    bool finished = false;  // nothing comes after this batch
+    std::string bytes;       // rendered events
+    Sequence next = 0;       // the sequence number after the last one rendered
+    bool finished = false;   // nothing comes after this batch
+    std::int64_t start = 0;  // roughly how many rendered bytes of the log came before this batch
+    std::shared_ptr<const std::atomic<std::int64_t>> shown;  // and how many there are by now; may be read anywhere
 };
+
+inline constexpr std::int64_t kRenderedEventBytes = 200;  // of an event, besides its text; an estimate
 
 inline constexpr std::size_t kBatchBytesMax = 64 * 1024;  // of rendered events; a viewer never holds more
 
@@ -39,6 +47,7 @@ public:
         store::RunNo no{};
         ResponseFacts facts;
         bool persistent = true;  // has a row in the store
+        std::string continued;   // the text of the answer that this one goes on with: its own begins with it
     };
 
     Run(net::Executor executor, Origin origin, meter::Lease lease);
@@ -57,9 +66,11 @@ public:
 
     meter::Lease& lease() { return lease_; }  // grows with the prompt and with the log
 
-    // The exchange that cancel() has to break off; null when there is none. Refused (false) when the run is cancelled
-    // already.
-    bool attach(llm::Completion* completion);
+    // What breaks off that which the driver waits for; null: it waits for nothing. Refused (false) when the run is to
+    // stop already.
+    bool attach(std::function<void()> stop);
+
+    bool stopping() const { return cancelled_ || interrupted_; }
 
     bool cancelled() const { return cancelled_; }
 
@@ -84,9 +95,9 @@ public:
 
     // The log's stretch that is not stored yet; empty when there is none. The closing events are only taken with the
     // commit that ends the run, so that a crash never finds an ended log under an unended run.
-    enum class Stretch : std::uint8_t { visible, all };
+    enum class Stretch : std::uint8_t { open, all };
     std::string_view take_unsaved(Stretch stretch, Sequence& first);
-    void saved(bool success, Sequence first);
+    void saved(bool success);
 
     bool saving() const { return saving_; }
 
@@ -97,7 +108,7 @@ public:
     // Events from `from` on, at most kBatchBytesMax of them; waits until there is one, the run is finished, or
     // `deadline`.
     net::Task<Batch> next(Sequence from, net::Deadline deadline);
-    net::Task<void> wait_until_finished();
+    net::Task<void> wait_until_finished(net::Deadline deadline = net::Deadline::never());
     // Wakes viewers whose deadline has passed.
     void wake_late_viewers(std::chrono::steady_clock::time_point now);
 
@@ -108,6 +119,8 @@ public:
 
     std::size_t viewers() const { return viewers_.size(); }
 
+    Sequence visible() const { return visible_; }
+
 private:
     struct Viewer {
         net::Waker waker;
@@ -116,6 +129,9 @@ private:
 
     void on_text(std::string_view text) override {
         if (takes_more()) {
+            if (!origin_.continued.empty()) {  // not earlier: without a new token the old answer stays as it is
+                output_.text(std::exchange(origin_.continued, {}));
+            }
             output_.text(text);
             settle();
         }
@@ -145,8 +161,10 @@ private:
     bool takes_more();
     void settle();
     void show();
+    void reveal(ShowLimit::Time now);
     void break_off();
     Batch render(Sequence from) const;
+    std::int64_t rendered_bytes(Sequence before) const;
 
     net::Executor executor_;
     Origin origin_;
@@ -157,15 +175,19 @@ private:
     std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
     std::optional<std::chrono::steady_clock::time_point> first_token_;
     Sequence visible_ = 0;  // events before this one may be seen
-    Sequence saved_ = 0;    // events before this one were handed to the store
+    ShowLimit limit_;       // of visible_, and what was handed to the store
     bool finished_ = false;
     bool cancelled_ = false;
     bool interrupted_ = false;
     bool out_of_memory_ = false;
     bool saving_ = false;
-    llm::Completion* completion_ = nullptr;
+    std::function<void()> stop_;
+    std::shared_ptr<std::atomic<std::int64_t>> shown_ = std::make_shared<std::atomic<std::int64_t>>(0);
     std::vector<Viewer*> viewers_;
     net::WaitList waiting_for_save_;
 };
+
+// Events that begin a log.
+void append_opening_events(EventLog& log, bool background);
 
 }  // namespace confab::chat

@@ -18,7 +18,6 @@ constexpr std::chrono::minutes kCommitPatience{30
 };  // a full disk may get space again; until then the answer is not finished
 constexpr int kCommitTriesClosing = 4;  // while the server stops
 constexpr std::chrono::milliseconds kCommitRetry{500};
-constexpr std::string_view kInterrupted = "interrupted";
 
 std::string render_usage(const llm::Usage& usage) {
     std::string text;
@@ -84,6 +83,7 @@ ResponseEnd end_of(const Run& run, const base::Result<llm::Outcome>& outcome) {
     } else {
         end_with_failure(end, outcome.error().code, outcome.error().message);
         end.errc = outcome.error().errc;
+        end.retry_after = outcome.error().retry_after;
     }
     if (run.out_of_memory() && end.status != RunStatus::cancelled) {
         end_with_failure(end, "overloaded", "The server is short of memory; the answer was cut off.");
@@ -97,6 +97,12 @@ bool refuses_stream_options(const base::Error& error) {
     const bool refused = error.errc == Errc::invalid_request || error.errc == Errc::unprocessable;
     return refused && error.message.find("stream_options") != std::string::npos;
 }
+
+std::unexpected<base::Error> stopped() {
+    return base::fail(Errc::cancelled, "The request was cancelled.", "cancelled");
+}
+
+}  // namespace
 
 store::FinishRun finish_row(store::RunNo no, const ResponseEnd& end) {
     store::FinishRun row;
@@ -113,8 +119,6 @@ store::FinishRun finish_row(store::RunNo no, const ResponseEnd& end) {
     }
     return row;
 }
-
-}  // namespace
 
 unsigned shard_of(const store::ResponseId& id, unsigned shard_count) {
     return id.bytes.back() % shard_count;
@@ -200,11 +204,19 @@ Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<
         row.request = request.echo;
         row.background = request.background;
         row.stored = request.stored;
+        row.continues = request.continues;
         row.prompt_tokens_max =
             std::max<std::int64_t>(context - output - llm::estimate_tokens(request.instructions), context / 8);
         CO_TRY(begun, co_await environment_.store.begin_run(std::move(row)));
         origin.no = begun->no;
         origin.facts.created_at = begun->created_at;
+        if (begun->continued) {
+            origin.continued = *std::move(begun->continued);
+            begun->continued.emplace();  // that there is one still matters to the prompt
+            if (!lease->grow(origin.continued.size())) {
+                spdlog::warn("lease_missing id={} bytes={}", origin.facts.id.str(), origin.continued.size());
+            }
+        }
     }
     co_return std::make_shared<Run>(environment_.shard.executor(), std::move(origin), std::move(*lease));
 }
@@ -230,7 +242,7 @@ Task<base::Result<llm::Outcome>> RunService::answer(
     std::optional<store::BegunRun> begun,
     std::string& upstream_name
 ) {
-    CO_TRY(const auto upstream, co_await environment_.upstreams.choose(request.model));
+    CO_TRY(const auto upstream, co_await choose(run, request.model));
     upstream_name = upstream ? upstream->name : std::string(llm::kDemoModel);
     request.parameters.model = request.model;
     request.parameters.stream = true;
@@ -243,6 +255,38 @@ Task<base::Result<llm::Outcome>> RunService::answer(
         outcome = co_await attempt(run, upstream, request, begun);
     }
     co_return outcome;
+}
+
+// The model's server. The first look at the servers may take seconds; a run that is stopped does not wait for it.
+Task<base::Result<llm::UpstreamPtr>> RunService::choose(RunPtr run, std::string model) {
+    struct Look {
+        explicit Look(net::Executor executor) : news(executor) {}
+
+        net::Waker news;
+        std::optional<base::Result<llm::UpstreamPtr>> found;
+    };
+
+    const llm::CatalogPtr catalog = environment_.upstreams.snapshot();
+    if (catalog->refreshed || catalog->upstreams.size() < 2) {
+        co_return catalog->resolve(model);
+    }
+    const auto look = std::make_shared<Look>(environment_.shard.executor());
+    std::function<void()> stop = [look] { look->news.notify(); };
+    auto search = [](llm::Upstreams& upstreams, std::string wanted, std::shared_ptr<Look> into) -> Task<void> {
+        into->found = co_await upstreams.choose(std::move(wanted));
+        into->news.notify();
+    };
+    if (!run->attach(std::move(stop)) || !tasks_.spawn(search(environment_.upstreams, std::move(model), look))) {
+        co_return stopped();
+    }
+    while (!look->found && !run->stopping()) {
+        co_await look->news.wait();
+    }
+    run->attach(nullptr);
+    if (!look->found) {
+        co_return stopped();
+    }
+    co_return *look->found;
 }
 
 // One exchange with the model server.
@@ -266,8 +310,9 @@ Task<base::Result<llm::Outcome>> RunService::attempt(
     const auto completion = llm::make_completion(
         environment_.client, environment_.shard.executor(), upstream, std::move(body), run->sink()
     );
-    if (!run->attach(completion.get())) {
-        co_return base::fail(Errc::cancelled, "The request was cancelled.", "cancelled");
+    std::function<void()> stop = [running = completion.get()] { running->cancel(); };
+    if (!run->attach(std::move(stop))) {
+        co_return stopped();
     }
     auto outcome = co_await completion->run();
     run->attach(nullptr);
@@ -318,7 +363,7 @@ Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage,
             row.chunks.push_back(std::move(chunk));
         }
         committed = co_await environment_.store.finish_run(std::move(row));
-        run.saved(committed.has_value(), first);
+        run.saved(committed.has_value());
         if (committed) {
             break;
         }
@@ -337,7 +382,7 @@ void RunService::tick(std::chrono::steady_clock::time_point now) {
         }
     }
     if (now >= next_persist_ && !persisting_ && !live_.empty()) {
-        next_persist_ = now + kPersistEvery;
+        next_persist_ = now + kPersistEvery - net::Ticker::kPeriod / 2;  // at the nearest tick, not the one after it
         persisting_ = true;
         if (!tasks_.spawn(persist())) {
             persisting_ = false;
@@ -348,13 +393,13 @@ void RunService::tick(std::chrono::steady_clock::time_point now) {
 // One write for the new events of all runs.
 Task<void> RunService::persist() {
     std::vector<store::RunChunk> chunks;
-    std::vector<std::pair<RunPtr, Sequence>> taken;
+    std::vector<RunPtr> taken;
     for (const auto& [id, run] : live_) {
         if (!run->origin().persistent || run->saving()) {
             continue;
         }
         Sequence first = 0;
-        const std::string_view records = run->take_unsaved(Run::Stretch::visible, first);
+        const std::string_view records = run->take_unsaved(Run::Stretch::open, first);
         if (records.empty()) {
             continue;
         }
@@ -363,15 +408,15 @@ Task<void> RunService::persist() {
         chunk.seq_first = first;
         chunk.data = records;
         chunks.push_back(std::move(chunk));
-        taken.emplace_back(run, first);
+        taken.push_back(run);
     }
     if (!chunks.empty()) {
         const auto done = co_await environment_.store.append_run_chunks(std::move(chunks));
         if (!done) {
             spdlog::warn("runs_not_persisted code={} runs={}", done.error().code, taken.size());
         }
-        for (const auto& [run, first] : taken) {
-            run->saved(done.has_value(), first);
+        for (const RunPtr& run : taken) {
+            run->saved(done.has_value());
         }
     }
     persisting_ = false;
@@ -409,7 +454,7 @@ Task<bool> cancel_here(RunService* service, store::UserNo user, store::ResponseI
         co_return false;
     }
     run->cancel();
-    co_await run->wait_until_finished();
+    co_await run->wait_until_finished(net::Deadline::after(kStopWaitMax));
     co_return true;
 }
 
@@ -448,58 +493,6 @@ Task<bool> RunDirectory::cancel(store::UserNo user, store::ResponseId id) {
 Task<std::optional<std::string>> RunDirectory::render(store::UserNo user, store::ResponseId id) {
     const Place& home = place(id);
     co_return co_await net::run_on(home.executor, render_here(home.service, user, id));
-}
-
-// ---- after a crash ----
-
-namespace {
-
-constexpr std::size_t kRecoverPage = 50;
-
-Task<base::Status> recover_run(store::RunStore& store, store::Run run, std::vector<store::RunChunk> chunks) {
-    EventLog log;
-    for (const store::RunChunk& chunk : chunks) {
-        if (chunk.seq_first != log.size() || !log.append_records(chunk.data)) {
-            spdlog::error("run_log_damaged id={} events_kept={}", run.id.str(), log.size());
-            break;
-        }
-    }
-    const Sequence durable = log.size();
-    if (durable == 0) {
-        log.append(EventKind::created);
-        if (run.background) {
-            log.append(EventKind::queued);
-        }
-        log.append(EventKind::in_progress);
-    }
-    ResponseEnd end;
-    end.status = RunStatus::incomplete;
-    end.incomplete_reason = kInterrupted;
-    end.completed_at = base::unix_now();
-    close_log(log, end);
-    store::FinishRun row = finish_row(run.no, end);
-    store::RunChunk closing;
-    closing.run = run.no;
-    closing.seq_first = durable;
-    closing.data = log.records(durable, log.size());
-    row.chunks.push_back(std::move(closing));
-    co_return co_await store.finish_run(std::move(row));
-}
-
-}  // namespace
-
-Task<base::Result<std::size_t>> recover_runs(store::RunStore& store) {
-    std::size_t recovered = 0;
-    while (true) {
-        CO_TRY(auto unfinished, co_await store.list_unfinished_runs(kRecoverPage));
-        if (unfinished.empty()) {
-            co_return recovered;
-        }
-        for (auto& [run, chunks] : unfinished) {
-            CO_TRY_VOID(co_await recover_run(store, std::move(run), std::move(chunks)));
-            ++recovered;
-        }
-    }
 }
 
 }  // namespace confab::chat

@@ -23,6 +23,7 @@ namespace confab::chat {
 inline constexpr std::chrono::milliseconds kPersistEvery{250};
 inline constexpr std::int64_t kOutputTokensReserved =
     4'096;                                                // of the context, when the request names no limit of its own
+inline constexpr std::chrono::seconds kStopWaitMax{10};   // who stops a run does not wait for a full disk
 inline constexpr std::size_t kRunLeaseBytes = 32 * 1024;  // to begin with
 
 // A run as asked for.
@@ -36,6 +37,7 @@ struct RunRequest {
     llm::ChatRequest parameters;  // model and stream are filled in here
     bool background = false;
     bool stored = true;
+    bool continues = false;  // goes on with the incomplete answer at the end of the conversation
 };
 
 struct RunEnvironment {
@@ -80,6 +82,7 @@ private:
         std::optional<store::BegunRun> begun,
         std::string& upstream_name
     );
+    net::Task<base::Result<llm::UpstreamPtr>> choose(RunPtr run, std::string model);
     net::Task<base::Result<llm::Outcome>> attempt(
         RunPtr run,
         llm::UpstreamPtr upstream,
@@ -122,7 +125,7 @@ public:
         net::Deadline deadline
     );
 
-    // Cancels and waits until the end is committed. False when it is not under way.
+    // Cancels and waits until the end is committed, but no longer than kStopWaitMax. False when it is not under way.
     net::Task<bool> cancel(store::UserNo user, store::ResponseId id);
 
     // Facts and state of a run under way, as a Response object; nothing when it is not under way.
@@ -134,8 +137,10 @@ private:
     std::vector<Place> places_;
 };
 
-// Closes the runs that a crash left in progress: they become incomplete with their durable text. Called once, before
-// any other run.
-net::Task<base::Result<std::size_t>> recover_runs(store::RunStore& store);
+inline constexpr std::string_view kInterrupted =
+    "interrupted";  // why a run is incomplete that the server's end cut off
+
+// What the store is told of a run's end: status, usage, and the answer's item if there is a text.
+store::FinishRun finish_row(store::RunNo no, const ResponseEnd& end);
 
 }  // namespace confab::chat

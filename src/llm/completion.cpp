@@ -4,6 +4,7 @@
 
 #include "llm/demo.hpp"
 #include "llm/http_error.hpp"
+#include "llm/upstream_call.hpp"
 
 namespace confab::llm {
 
@@ -12,13 +13,20 @@ namespace {
 using base::Errc;
 using net::Task;
 
-constexpr std::chrono::minutes kAnswerMax{60};         // a run that takes longer is cut off
-constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;  // of an error answer; the rest is dropped
+constexpr std::chrono::minutes kAnswerMax{60};  // a run that takes longer is cut off
 
 class UpstreamCompletion final : public Completion, private net::HttpSink {
 public:
-    UpstreamCompletion(net::HttpClient& client, UpstreamPtr upstream, net::BodySource body, CompletionSink& sink)
-        : upstream_(std::move(upstream)), stream_(sink), call_(client, request(*upstream_, std::move(body)), *this) {}
+    UpstreamCompletion(
+        net::HttpClient& client,
+        net::Executor executor,
+        UpstreamPtr upstream,
+        net::BodySource body,
+        CompletionSink& sink
+    )
+        : upstream_(std::move(upstream)),
+          stream_(sink),
+          call_(client, executor, upstream_, request(*upstream_, std::move(body)), *this) {}
 
     Task<base::Result<Outcome>> run() override {
         auto sent = co_await call_.send();
@@ -74,7 +82,7 @@ private:
 
     UpstreamPtr upstream_;
     CompletionStream stream_;
-    net::HttpCall call_;
+    UpstreamCall call_;
     std::string error_body_;
     bool failed_ = false;
     bool anything_ = false;
@@ -92,7 +100,7 @@ std::unique_ptr<Completion> make_completion(
     if (!upstream) {
         return std::make_unique<DemoCompletion>(executor, sink);
     }
-    return std::make_unique<UpstreamCompletion>(client, std::move(upstream), std::move(body), sink);
+    return std::make_unique<UpstreamCompletion>(client, executor, std::move(upstream), std::move(body), sink);
 }
 
 }  // namespace confab::llm

@@ -16,11 +16,12 @@ public:
     virtual ~Completion() = default;
 
     // Everything the server said went to the sink; returns how it ended. A fault after the first delta is an Outcome;
-    // what came is valid. Errors: cancelled; what HttpCall fails with, and error_from_answer, when nothing had come
-    // yet.
+    // what came is valid. Errors: cancelled; what UpstreamCall fails with, and error_from_answer, when nothing had
+    // come yet.
     virtual net::Task<base::Result<Outcome>> run() = 0;
 
-    // Closes the connection to the server at once; run() answers `cancelled`. Not to be called from the sink.
+    // Closes the connection to the server at once, or stops waiting for one; run() answers `cancelled`. Not to be
+    // called from the sink.
     virtual void cancel() = 0;
 };
 

@@ -1,9 +1,9 @@
 #include "llm/http_error.hpp"
 
 #include <array>
-#include <charconv>
 
 #include "llm/error_body.hpp"
+#include "llm/retry.hpp"
 #include "llm/upstream.hpp"
 
 namespace confab::llm {
@@ -11,17 +11,6 @@ namespace confab::llm {
 namespace {
 
 using base::Errc;
-
-constexpr int kRetryAfterMax = 60;  // seconds; official clients ignore longer ones
-
-std::optional<std::chrono::seconds> parse_retry_after(std::string_view text) {
-    int seconds = 0;
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (ec != std::errc{} || end != text.data() + text.size() || seconds < 0) {
-        return std::nullopt;
-    }
-    return std::chrono::seconds(std::min(seconds, kRetryAfterMax));
-}
 
 Errc errc_of(unsigned status) {
     switch (status) {
@@ -55,8 +44,11 @@ base::Error error_from_answer(const Upstream& upstream, const net::HttpHead& hea
         error.code = said.code.empty() ? "upstream_error" : std::move(said.code);
         error.message = std::move(said.message);
     }
-    if (head.status == 429) {
-        error.retry_after = parse_retry_after(head.retry_after).value_or(std::chrono::seconds(1));
+    error.retry_after = parse_retry_after(head.retry_after);
+    if (error.retry_after > kRetryAfterObeyedMax) {
+        error.message += " It asks to try again in " + std::to_string(error.retry_after->count()) + " seconds.";
+    } else if (head.status == 429 && !error.retry_after) {
+        error.retry_after = std::chrono::seconds(1);
     }
     return error;
 }

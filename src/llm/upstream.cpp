@@ -8,6 +8,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "llm/http_error.hpp"
+#include "llm/upstream_slots.hpp"
 
 namespace confab::llm {
 
@@ -229,8 +230,13 @@ Upstreams::Upstreams(net::Executor home, net::HttpClient& client)
       refreshed_(home) {}
 
 void Upstreams::configure(std::vector<Upstream> upstreams) {
+    const CatalogPtr before = snapshot();
     auto catalog = std::make_shared<Catalog>();
     for (Upstream& upstream : upstreams) {
+        const auto known = std::ranges::find_if(before->upstreams, [&](const UpstreamState& state) {
+            return state.upstream->name == upstream.name && state.upstream->base_url == upstream.base_url;
+        });
+        upstream.slots = known != before->upstreams.end() ? known->upstream->slots : std::make_shared<UpstreamSlots>();
         UpstreamState state;
         state.upstream = std::make_shared<const Upstream>(std::move(upstream));
         catalog->upstreams.push_back(std::move(state));

@@ -18,6 +18,8 @@
 
 namespace confab::llm {
 
+class UpstreamSlots;
+
 inline constexpr std::string_view kDemoModel = "confab-demo";
 inline constexpr std::int64_t kContextTokensDefault = 32'768;
 
@@ -31,6 +33,7 @@ struct Upstream {
     std::string max_tokens_field = "max_tokens";  // how the server calls the output limit
     std::int64_t context_tokens = kContextTokensDefault;
     Source source = Source::config;
+    std::shared_ptr<UpstreamSlots> slots;  // of a configured server; stays when others come and go
 
     bool offers(std::string_view model) const;  // by the filter alone
 };

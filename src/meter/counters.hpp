@@ -78,7 +78,8 @@ struct RunCounters {
     Counter completed;
     Counter failed;
     Counter cancelled;
-    Counter recovered;  // found in progress at start
+    Counter recovered;        // found in progress at start
+    Counter viewers_dropped;  // too far behind
     Gauge live;
     Gauge viewers_live;
 };

@@ -52,6 +52,7 @@ void HttpAnswerParser::on_response_impl(int status, Text /*reason*/, int /*versi
     status_ = static_cast<unsigned>(status);
     interim_ = status_ < 200;
     transfer_.head = HttpHead{};
+    transfer_.location.clear();
 }
 
 void HttpAnswerParser::on_field_impl(http::field name, Text /*name*/, Text value, Code ec) {
@@ -60,6 +61,8 @@ void HttpAnswerParser::on_field_impl(http::field name, Text /*name*/, Text value
         transfer_.head.content_type = view(value);
     } else if (name == http::field::retry_after) {
         transfer_.head.retry_after = view(value);
+    } else if (name == http::field::location) {
+        transfer_.location = view(value);
     }
 }
 

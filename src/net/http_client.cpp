@@ -48,11 +48,42 @@ void set(CURL* handle, CURLoption option, T value) {
     CONFAB_ASSERT(result == CURLE_OK);
 }
 
+// Scheme and host of where a redirect points, without what could be secret (user, path, query).
+std::string redirect_target(std::string_view location) {
+    const auto slashes = location.find("//");
+    const bool absolute = slashes == 0 || (slashes <= 10 && location[slashes - 1] == ':');
+    if (!absolute) {
+        return "another path of the same server";
+    }
+    const std::string_view rest = location.substr(slashes + 2);
+    std::string_view host = rest.substr(0, rest.find_first_of("/?#\\"));
+    host.remove_prefix(host.rfind('@') == std::string_view::npos ? 0 : host.rfind('@') + 1);
+    std::string target(location.substr(0, slashes + 2));
+    for (const char c : host.substr(0, 253)) {
+        target += c > ' ' && c < 0x7F ? c : '?';
+    }
+    return target;
+}
+
+base::Error redirected(unsigned status, std::string_view location) {
+    return http_failure(
+        base::Errc::upstream_failed,
+        "upstream_redirect",
+        "The model server redirects (HTTP " + std::to_string(status) + ") to " + redirect_target(location) +
+            ". Confab does not follow, for the API key must not go elsewhere: correct the server's base URL."
+    );
+}
+
 base::Error translate(CURLcode result, const char* detail) {
     const std::string text = *detail != '\0' ? detail : curl_easy_strerror(result);
     switch (result) {
         case CURLE_COULDNT_RESOLVE_HOST:
         case CURLE_COULDNT_RESOLVE_PROXY:
+            return http_failure(
+                base::Errc::upstream_failed,
+                "upstream_unreachable",
+                "The model server's host name cannot be resolved: " + text + "."
+            );
         case CURLE_COULDNT_CONNECT:
             return http_failure(
                 base::Errc::upstream_failed, "upstream_unreachable", "The model server cannot be reached: " + text + "."
@@ -67,6 +98,10 @@ base::Error translate(CURLcode result, const char* detail) {
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CERTPROBLEM:
         case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_CIPHER:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+        case CURLE_SSL_INVALIDCERTSTATUS:
             return http_failure(
                 base::Errc::upstream_failed,
                 "upstream_tls",
@@ -351,13 +386,18 @@ struct HttpClient::Impl final : PlainHttp::Owner {
     }
 
     CURL* take_handle() {
-        if (idle_handles.empty()) {
-            CURL* handle = curl_easy_init();
-            CONFAB_ASSERT(handle != nullptr);
-            return handle;
+        while (!idle_handles.empty()) {
+            CURL* handle = idle_handles.back();
+            idle_handles.pop_back();
+            // A handle whose host name could not be resolved keeps its buffer, and then refuses another size.
+            if (curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, kReadBufferBytes) == CURLE_OK) {
+                return handle;
+            }
+            curl_easy_cleanup(handle);
         }
-        CURL* handle = idle_handles.back();
-        idle_handles.pop_back();
+        CURL* handle = curl_easy_init();
+        CONFAB_ASSERT(handle != nullptr);
+        set(handle, CURLOPT_BUFFERSIZE, kReadBufferBytes);
         return handle;
     }
 
@@ -378,7 +418,6 @@ struct HttpClient::Impl final : PlainHttp::Owner {
         set(handle, CURLOPT_QUICK_EXIT, 1L);  // removing a handle must not wait for a name server that does not answer
         set(handle, CURLOPT_ERRORBUFFER, transfer.curl->detail.data());
         set(handle, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
-        set(handle, CURLOPT_BUFFERSIZE, kReadBufferBytes);
     }
 
     void configure_request(Transfer& transfer) {
@@ -460,6 +499,7 @@ struct HttpClient::Impl final : PlainHttp::Owner {
         const std::string_view line(data, size * count);
         if (line.starts_with("HTTP/")) {
             transfer.head = HttpHead{};  // the head of a 1xx answer or of a proxy comes first
+            transfer.location.clear();
             return line.size();
         }
         const auto colon = line.find(':');
@@ -470,6 +510,8 @@ struct HttpClient::Impl final : PlainHttp::Owner {
                 transfer.head.content_type = value;
             } else if (base::iequals(name, "retry-after")) {
                 transfer.head.retry_after = value;
+            } else if (base::iequals(name, "location")) {
+                transfer.location = value;
             }
         }
         return line.size();
@@ -537,6 +579,11 @@ void HttpTransfer::deliver_head(unsigned status) {
     }
     head.status = status;
     head_delivered = true;
+    if (status >= 300 && status < 400) {
+        sink = nullptr;
+        finish(redirected(status, location));
+        return;
+    }
     sink->on_head(head);
 }
 
@@ -615,6 +662,11 @@ void HttpCall::cancel() {
     transfer_->sink = nullptr;
     transfer_->client->detach(*transfer_);
     transfer_->finish(http_failure(base::Errc::cancelled, "cancelled", "The request was cancelled."));
+}
+
+HttpRequest HttpCall::take_request() {
+    CONFAB_ASSERT(transfer_->over && !transfer_->curl && transfer_->connection == nullptr);
+    return std::move(transfer_->request);
 }
 
 void HttpCall::resume() {

@@ -98,8 +98,9 @@ public:
     ~HttpCall();
 
     // Sends and receives everything. Returns the head when the answer ended or the sink said `finish`; any status is a
-    // success here. Errors: upstream_failed (codes upstream_unreachable, upstream_tls, upstream_disconnected,
-    // upstream_too_large), upstream_timeout, cancelled; what a part of the body failed with.
+    // success here, except a redirect: it is not followed, and the sink does not see it. Errors: upstream_failed (codes
+    // upstream_unreachable, upstream_tls, upstream_disconnected, upstream_too_large, upstream_redirect,
+    // upstream_bad_url), upstream_timeout, cancelled; what a part of the body failed with.
     Task<base::Result<HttpHead>> send();
 
     // Ends the exchange: the socket is closed before this returns, send() answers `cancelled`. May be called at any
@@ -108,6 +109,9 @@ public:
 
     // Goes on after Flow::pause.
     void resume();
+
+    // The request as it was sent, for another try; after send() has returned, unless the sink said `finish`.
+    HttpRequest take_request();
 
 private:
     std::unique_ptr<HttpTransfer> transfer_;

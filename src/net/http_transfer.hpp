@@ -27,6 +27,7 @@ struct HttpTransfer {
     HttpRequest request;
     HttpSink* sink = nullptr;  // null while draining
     HttpHead head;
+    std::string location;  // of a redirect
     bool head_delivered = false;
     bool over = false;  // `error` and `head` are final
     bool drains = false;

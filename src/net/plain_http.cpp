@@ -262,8 +262,8 @@ void PlainHttp::take(PlainConnection& connection, std::string_view bytes) {
         }
     } while (used > 0 && !ec && !bytes.empty() && !parser->done() && !parser->paused());
     HttpTransfer& transfer = *connection.transfer;
-    if (transfer.head_delivered && connection.sent_all) {
-        transfer.request.body = BodySource();  // nobody asks for it again
+    if (transfer.body_bytes > 0 && transfer.head.status < 300 && connection.sent_all) {
+        transfer.request.body = BodySource();  // an answer that has begun is not asked for again
     }
     if (transfer.sink != nullptr) {
         transfer.sink->on_read_end();

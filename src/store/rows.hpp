@@ -204,9 +204,12 @@ struct NewRun {
     std::string model;
     std::string request;  // the request's echoed fields, a JSON object
     bool background = false;
-    bool stored = true;                  // GET /v1/responses/{id} finds it
+    bool stored = true;      // GET /v1/responses/{id} finds it
+    bool continues = false;  // goes on with the incomplete answer that the conversation ends with; without input
     std::int64_t prompt_tokens_max = 0;  // budget B for history and input
 };
+
+inline constexpr std::size_t kContinuedBytesMax = 2ULL * 1024 * 1024;  // a longer answer is not gone on with
 
 // What the prompt of a run is made of: the path's items from `anchor` to `head`.
 struct PromptPlan {
@@ -223,6 +226,7 @@ struct BegunRun {
     std::string conversation_instructions;
     PromptPlan prompt;
     UnixSeconds created_at = 0;
+    std::optional<std::string> continued;  // the text of the answer that the run goes on with
 };
 
 // A stretch of a run's event log; `data` is opaque to the store. `seq_first` is the sequence number of its first event.
@@ -244,7 +248,7 @@ struct FinishRun {
     std::int64_t input_tokens = 0;    // for the ledger
     std::int64_t output_tokens = 0;
     std::string upstream;
-    std::vector<NewItem> output;   // inserted whole, after the branch's head
+    std::vector<NewItem> output;   // inserted whole, after the branch's head, instead of the answer that was continued
     std::vector<RunChunk> chunks;  // the last stretch of the log, committed in the same transaction
 };
 

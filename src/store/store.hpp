@@ -92,10 +92,12 @@ public:
 
     // One transaction: the input items, the run row, the conversation's title (from the first user text, when it has
     // none) and the prompt's anchor. Errors: `not_found` (conversation), `invalid_request` with code
-    // previous_response_not_found, conversation_locked (param conversation), or nothing_to_answer (param input).
+    // previous_response_not_found, conversation_locked (param conversation), nothing_to_answer (param input), or
+    // nothing_to_continue (param continue).
     virtual Task<Result<BegunRun>> begin_run(NewRun run) = 0;
     virtual Task<Status> append_run_chunks(std::vector<RunChunk> chunks) = 0;
-    // Output items, final status, last chunks and the usage ledger in one transaction. A run whose conversation was
+    // Output items, final status, last chunks and the usage ledger in one transaction. With an answer among the output
+    // of a run that continues another one, that one is deleted in the same transaction. A run whose conversation was
     // deleted meanwhile is closed without items. A run that is final already stays as it is.
     virtual Task<Status> finish_run(FinishRun finish) = 0;
     virtual Task<Result<Run>> find_run(UserNo user, ResponseId id) = 0;  // with its output items, whole
@@ -109,7 +111,8 @@ public:
         Position head
     ) = 0;
     virtual Task<Result<Page<Item>>> list_input_items(UserNo user, ResponseId id, PageRequest<ItemId> request) = 0;
-    // Chunks with events at or after `seq`, in order, at most 256 KiB but at least one. Empty: no more (or expired).
+    // Chunks from the last one that begins at or before `seq` on, in order, at most 256 KiB but at least two (the first
+    // may end before `seq`, where numbers have a gap). Empty: none, or expired.
     virtual Task<Result<std::vector<RunChunk>>> list_run_chunks(RunNo run, std::int64_t seq) = 0;
     // All runs found in progress at start, each with all of its chunks joined, in pages of `limit`.
     virtual Task<Result<std::vector<std::pair<Run, std::vector<RunChunk>>>>> list_unfinished_runs(std::size_t limit

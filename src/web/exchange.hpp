@@ -72,6 +72,8 @@ public:
     // An offer left something over.
     virtual bool has_rest() const = 0;
     virtual bool client_gone() const = 0;
+    // Closes the connection soon (the next tick) when a write() is under way, which then answers false.
+    virtual void drop() = 0;
 };
 
 // The source of a streamed answer; destroyed when the stream ends, however it ends.

@@ -41,6 +41,8 @@ public:
 
     bool client_gone() const override { return wire_.client_gone; }
 
+    void drop() override { wire_.deadline = net::Deadline::after(std::chrono::seconds(0)); }
+
     // The last chunk. False when the client is gone.
     net::Task<bool> finish();
 

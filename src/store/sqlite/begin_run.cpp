@@ -126,6 +126,30 @@ Status check_question(Connection& db, const Place& place) {
     return {};
 }
 
+std::unexpected<base::Error> nothing_to_continue() {
+    return base::invalid(
+        "continue",
+        "There is nothing to continue: the newest message is not an answer that broke off.",
+        "nothing_to_continue"
+    );
+}
+
+// The answer to go on with: the newest item, on this very branch, so that no other path loses it.
+Result<Item> find_continued(Connection& db, const Place& place) {
+    TRY(const auto newest, find_newest_item(db, place.conversation, place.branch, Which::said));
+    const bool is_answer =
+        newest && newest->role == ItemRole::assistant && newest->id.type() == base::ItemType::message;
+    if (!is_answer || newest->branch != place.branch.no) {
+        return nothing_to_continue();
+    }
+    TRY(Item item, load_item(db, {place.conversation, newest->branch, newest->position}));
+    const bool plain = item.format == BodyFormat::text && !item.body.empty();
+    if (item.status != ItemStatus::incomplete || !plain || item.body.size() > kContinuedBytesMax) {
+        return nothing_to_continue();
+    }
+    return item;
+}
+
 std::string title_of(const NewRun& run) {
     for (const NewItem& item : run.input) {
         if (item.role == ItemRole::user) {
@@ -142,12 +166,13 @@ Result<RunNo> insert_run(
     const NewRun& run,
     const Place& place,
     const BegunRun& begun,
-    Position input_first
+    Position input_first,
+    Position continues
 ) {
     TRY_VOID(db.run(
         "INSERT INTO runs (id, user_no, conv, br, status, background, stored, input_first, input_last, prompt_anchor, "
-        "prompt_head, prompt_tok, created_at, previous, model, request) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        "prompt_head, prompt_tok, created_at, previous, model, request, continues) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         run.id,
         run.user,
         place.conversation,
@@ -163,7 +188,8 @@ Result<RunNo> insert_run(
         begun.created_at,
         run.target.previous_response,
         run.model,
-        run.request
+        run.request,
+        continues
     ));
     return static_cast<RunNo>(db.inserted_key());
 }
@@ -172,7 +198,7 @@ Result<RunNo> insert_run(
 Result<std::optional<BegunRun>> find_repeated(Connection& db, const NewRun& run) {
     auto found = db.use(
         "SELECT r.run, r.conv, c.id, c.hidden, r.br, c.instructions, r.prompt_anchor, r.prompt_head, r.prompt_tok, "
-        "r.created_at, r.user_no FROM runs r JOIN conversations c ON c.conv = r.conv WHERE r.id = ?1",
+        "r.created_at, r.user_no, r.continues FROM runs r JOIN conversations c ON c.conv = r.conv WHERE r.id = ?1",
         run.id
     );
     TRY(const bool row, found.step());
@@ -192,6 +218,10 @@ Result<std::optional<BegunRun>> find_repeated(Connection& db, const NewRun& run)
     begun.conversation_instructions = found.get<std::string>(5);
     begun.prompt = {found.integer(6), found.integer(7), found.integer(8)};
     begun.created_at = found.integer(9);
+    if (const Position continues = found.integer(11); continues > 0) {
+        const auto item = load_item(db, {begun.conversation_no, begun.branch, continues});
+        begun.continued = item ? item->body : std::string();  // it may have been replaced already
+    }
     return begun;
 }
 
@@ -204,7 +234,13 @@ Result<BegunRun> begin_run(Connection& db, const NewRun& run) {
     }
     const UnixSeconds now = base::unix_now();
     TRY(Place place, find_place(db, run, now));
-    if (run.input.empty()) {
+    std::optional<Item> continued;
+    if (run.continues) {
+        if (!run.target.conversation || !run.input.empty()) {
+            return nothing_to_continue();
+        }
+        TRY(continued, find_continued(db, place));
+    } else if (run.input.empty()) {
         TRY_VOID(check_question(db, place));
     }
     const Position input_first = place.branch.head + 1;
@@ -219,7 +255,10 @@ Result<BegunRun> begin_run(Connection& db, const NewRun& run) {
     begun.conversation_instructions = place.instructions;
     begun.created_at = now;
     TRY(begun.prompt, plan_prompt(db, place.conversation, place.branch, run.prompt_tokens_max));
-    TRY(begun.no, insert_run(db, run, place, begun, input_first));
+    TRY(begun.no, insert_run(db, run, place, begun, input_first, continued ? continued->position : 0));
+    if (continued) {
+        begun.continued = std::move(continued->body);
+    }
     place.branch.last_run = begun.no;
     TRY_VOID(save_branch(db, place.conversation, place.branch));
 

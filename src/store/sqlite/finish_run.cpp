@@ -1,4 +1,6 @@
 // Finishing a run, and forgetting one.
+#include <algorithm>
+
 #include "base/clock.hpp"
 #include "store/sqlite/items.hpp"
 #include "store/sqlite/run_chunks.hpp"
@@ -19,6 +21,7 @@ struct OpenRun {
     bool stored = true;
     Position input_first = 0;
     Position input_last = 0;
+    Position continues = 0;  // of the answer that this one replaces; 0: none
     std::string model;
     bool conversation_hidden = false;
     bool conversation_deleted = false;
@@ -30,7 +33,7 @@ struct OpenRun {
 Result<OpenRun> load_open_run(Connection& db, RunNo run) {
     auto found = db.use(
         "SELECT r.run, r.user_no, r.conv, r.br, r.status, r.stored, r.input_first, r.input_last, r.model, c.hidden, "
-        "c.deleted_at IS NOT NULL FROM runs r JOIN conversations c ON c.conv = r.conv WHERE r.run = ?1",
+        "c.deleted_at IS NOT NULL, r.continues FROM runs r JOIN conversations c ON c.conv = r.conv WHERE r.run = ?1",
         run
     );
     TRY(const bool row, found.step());
@@ -49,6 +52,7 @@ Result<OpenRun> load_open_run(Connection& db, RunNo run) {
     open.model = found.get<std::string>(8);
     open.conversation_hidden = found.get<bool>(9);
     open.conversation_deleted = found.get<bool>(10);
+    open.continues = found.integer(11);
     return open;
 }
 
@@ -68,6 +72,18 @@ Result<OutputPlace> append_output(
     TRY_VOID(append_to_branch(db, {run.user, run.conversation, run.no, now}, branch, output));
     TRY_VOID(save_branch(db, run.conversation, branch));
     return OutputPlace{first, branch.head};
+}
+
+// The answer that was continued gives way to the one that begins with its text. It may have been deleted meanwhile. An
+// answer that only thought, or called a tool, has no text to take its place.
+Status remove_continued(Connection& db, const OpenRun& run, const std::vector<NewItem>& output, UnixSeconds now) {
+    const bool answered =
+        std::ranges::any_of(output, [](const NewItem& item) { return item.id.type() == base::ItemType::message; });
+    if (run.continues == 0 || !answered) {
+        return {};
+    }
+    const Status removed = delete_item_at(db, {run.conversation, run.branch, run.continues}, now);
+    return !removed && removed.error().errc != base::Errc::not_found ? removed : Status();
 }
 
 Status close_run(Connection& db, const FinishRun& finish, const OutputPlace& output, UnixSeconds completed_at) {
@@ -138,6 +154,7 @@ Status finish_run(Connection& db, const FinishRun& finish) {
     OutputPlace output;
     if (keeps_text) {
         TRY_VOID(append_run_chunks(db, finish.chunks));
+        TRY_VOID(remove_continued(db, run, finish.output, now));
         TRY(output, append_output(db, run, finish.output, now));
     }
     TRY_VOID(close_run(db, finish, output, finish.completed_at == 0 ? now : finish.completed_at));

@@ -43,7 +43,7 @@ Result<std::vector<RunChunk>> read_chunks(Connection& db, RunNo run, const Chunk
         }
         const std::string_view data = rows.bytes(1);
         bytes += data.size();
-        if (bytes > bytes_max && !chunks.empty()) {
+        if (bytes > bytes_max && chunks.size() > 1) {
             return chunks;
         }
         chunks.push_back({run, rows.integer(0), std::string(data)});
