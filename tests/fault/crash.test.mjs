@@ -10,7 +10,7 @@ import { Confab } from '../support/confab.mjs';
 import { startModelServer } from '../support/model_server.mjs';
 import { checkEvents } from '../support/events.mjs';
 import { caller, open, streamedEvents } from '../support/http.mjs';
-import { checkConversation, checkDatabase, checkRetold, checkReturning, kLossMs, kSlackMs, Turn } from '../support/invariants.mjs';
+import { checkConversation, checkDatabase, checkRetold, checkReturning, kLossMs, kSlackMs, otherTimes, Turn } from '../support/invariants.mjs';
 import { wordsText } from '../support/model_scripts.mjs';
 import { Random, seedFrom } from '../support/random.mjs';
 import { EventBytes, readStream, resume } from '../support/viewer.mjs';
@@ -251,6 +251,10 @@ describe('of all the crashes', () => {
       + `${at(0.5)} ms, 99 % under ${at(0.99)} ms, the worst ${at(1)} ms; the test's own clock was late by ${Math.round(Math.max(...tally.lags))} ms at worst`);
     assert.ok(tally.answers > kRounds, 'there was load');
     assert.ok(sorted.length > kRounds, 'answers were cut');
+  });
+
+  it('every end is stored with the time that was shown', { todo: 'the store takes its own clock, which may be a second later' }, () => {
+    assert.deepEqual(otherTimes.slice(0, 3), []);
   });
 
   // Recovery continues the numbers where the durable events end, so a viewer that had seen more asks for numbers that never come.
