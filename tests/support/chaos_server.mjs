@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { kFaults, sendRecording } from './chaos_faults.mjs';
 
 const kHeadEnd = '\r\n\r\n';
+const kTlsHandshake = 0x16;
 const kRequestsKept = 500;
 
 /** A certificate that nobody signed, made by openssl; null when there is none on this machine. */
@@ -71,6 +72,7 @@ function readRequest(socket, done) {
   let bytes = Buffer.alloc(0);
   const collect = (data) => {
     bytes = Buffer.concat([bytes, data]);
+    if (bytes[0] === kTlsHandshake) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
     const end = bytes.indexOf(kHeadEnd);
     if (end < 0) return;
     const head = bytes.toString('latin1', 0, end);
