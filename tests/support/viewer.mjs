@@ -58,6 +58,17 @@ export class EventBytes {
   }
 }
 
+/** Whether two viewers have the same bytes: 'same', 'another time' when only the time of the end differs, or where they part. */
+export function compareBytes(a, b) {
+  if (a.equals(b)) return 'same';
+  const timeless = (data) => data.toString('latin1').replaceAll(/"completed_at":\d+/g, '"completed_at":0');
+  if (timeless(a) === timeless(b)) return 'another time';
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at += 1;
+  const around = (bytes) => JSON.stringify(bytes.toString('utf8', Math.max(0, at - 80), at + 120));
+  return `${a.length} and ${b.length} bytes, apart at ${at}: ${around(a)} and ${around(b)}`;
+}
+
 /** The path under which a viewer that has seen `last` goes on. */
 export function resumePath(id, last = -1) {
   return `/v1/responses/${id}?stream=true${last >= 0 ? `&starting_after=${last}` : ''}`;
