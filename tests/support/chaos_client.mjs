@@ -44,10 +44,12 @@ export async function chatStream(confab, model) {
 /** Begins an answer, waits for what the model says, stops it from another client, and checks what is kept. Returns the times in ms. */
 export async function stopAndCheck({ confab, chaos }, model, { said, began = () => true }) {
   const api = caller(confab, { key: confab.key });
-  const answer = await startAnswer(confab, { model, input: 'go' });
+  const mark = `go ${Math.random()}`;
+  const answer = await startAnswer(confab, { model, input: mark });
+  const reached = () => chaos.requests.find(({ body }) => body?.model === model && JSON.stringify(body).includes(mark));
   const textSeen = () => answer.seen.parsed().map((event) => (event.type === 'response.output_text.delta' ? event.delta : '')).join('');
-  await poll(() => chaos.last(model), (upstream) => upstream && textSeen().length >= said.length && began(upstream), { withinMs: 20_000 });
-  const upstream = chaos.last(model);
+  await poll(reached, (upstream) => upstream && textSeen().length >= said.length && began(upstream), { withinMs: 20_000 });
+  const upstream = reached();
   assert.equal(upstream.closedAt, null, 'the model server was left before anybody said stop');
   const stoppedAt = performance.now();
   const res = await api('POST', `/v1/responses/${answer.id}/cancel`);
