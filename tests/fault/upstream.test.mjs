@@ -280,6 +280,15 @@ function textOfAnswer(response) {
 describe('a recording of a real server', kTogether, () => {
   const recordings = readdirSync(recordingPath('.')).filter((file) => !file.endsWith('.expected'));
 
+  // The rows of the table of quirks: who sends them.
+  const kSenders = [
+    'openai', 'azure', 'vllm', 'llama_server', 'ollama', 'openrouter', 'groq', 'deepseek', 'moonshot', 'sglang', 'qwen', 'mistral', 'gemini',
+    'perplexity', 'xai', 'lmstudio', 'gateway', 'nim',
+  ];
+  it('is there for every kind of server', () => {
+    assert.deepEqual(kSenders.filter((name) => !recordings.some((file) => file.startsWith(`${name}_`))), []);
+  });
+
   for (const file of recordings) {
     it(file, { timeout: 60_000 }, async () => {
       const expected = expectationOf(file);

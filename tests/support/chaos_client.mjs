@@ -1,6 +1,7 @@
 // What the tests of misbehaving model servers share: the configuration that leads there, and clients that look closely.
 
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +14,9 @@ export const kUpstreamKey = 'sk-upstream-4c1f0a6be7d24c55';
 
 /** Writes a configuration with one model server for each pattern of model names; returns its path. */
 export async function chaosConfig(servers) {
-  const path = join(await mkdtemp(join(tmpdir(), 'confab-config-')), 'confab.toml');
+  const folder = await mkdtemp(join(tmpdir(), 'confab-config-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, 'confab.toml');
   const blocks = Object.entries(servers).map(([pattern, url]) => [
     '[[upstream]]', `name = "${pattern.replace(/\W/g, '')}"`, `base_url = "${url}"`, `api_key = "${kUpstreamKey}"`, `models = ["${pattern}"]`, '',
   ].join('\n'));

@@ -112,6 +112,7 @@ function checkAnswer(turn, item, { killedAt, lagMs }) {
     assert.equal(saved, turn.settled, 'an answer of an earlier round changed');
     return 0;
   }
+  turn.settled = saved;  // before anything can fail, so that one loss fails one round
   const { deltas, terminal } = turn.story();
   const seen = deltas.map((delta) => delta.text).join('');
   assert.ok(turn.whole.startsWith(seen), `the viewer saw something else than the model said: ${seen.slice(-80)}`);
@@ -122,7 +123,6 @@ function checkAnswer(turn, item, { killedAt, lagMs }) {
   if (turn.cancelled) assert.equal(saved, outputText(turn.cancelled), 'a cancelled answer is stored otherwise');
   if (item) assert.ok(['completed', 'incomplete'].includes(item.status), `an item is ${item.status}`);
   if (item?.status === 'completed') assert.equal(saved, turn.whole, 'a completed answer that is not whole');
-  turn.settled = saved;
   return loss;
 }
 
