@@ -27,6 +27,7 @@ let notes;
 let talk;
 let ledger;
 let turns;
+let startOnFullDisk;
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
@@ -162,10 +163,15 @@ describe('a disk', { skip: kNoDiskFaults }, () => {
     console.log(`a start on a full disk: ${how === 'up' ? 'it runs' : how.split('\n')[0]}`);
     if (how === 'up') assert.equal((await api('GET', `/v1/conversations/${notes}/items`)).status, 200);
     else assert.match(how, /ended before it was ready \(code [1-9]/);
+    startOnFullDisk = how;
     faults.set(kDiskIsWell);
     if (confab.alive) await poll(() => write('again'), (res) => res.status === 200);
     else await confab.boot();
     await checkAll();
+  });
+
+  it('that is full is called full at the start', { todo: 'the last words are: "The database failed."' }, () => {
+    assert.match(startOnFullDisk, /^up$|disk is full|no space/i);
   });
 
   for (const [name, mode] of [['cannot sync', kSyncFails], ['cannot write', kWriteFails]]) {
