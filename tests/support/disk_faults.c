@@ -9,7 +9,8 @@
 //     'F'  a sync fails with EIO
 //     'W'  a write fails with EIO
 //
-// The control file is mapped, so the test changes it with one write and no call pays more than a load while nothing fails.
+// The control file is mapped, so the test changes it with one write and no call pays more than a load while nothing
+// fails.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -76,19 +77,19 @@ static int sync_fault(int fd) {
     return mode() == 'F' && concerns(fd) ? EIO : 0;
 }
 
-#define NEXT(type, name) \
-    static type next;    \
-    if (next == NULL) {  \
+#define NEXT(type, name)                     \
+    static type next;                        \
+    if (next == NULL) {                      \
         next = (type)dlsym(RTLD_NEXT, name); \
     }
 
-#define FAIL_WITH(code)   \
-    do {                  \
+#define FAIL_WITH(code)       \
+    do {                      \
         const int c = (code); \
-        if (c != 0) {     \
-            errno = c;    \
-            return -1;    \
-        }                 \
+        if (c != 0) {         \
+            errno = c;        \
+            return -1;        \
+        }                     \
     } while (0)
 
 typedef ssize_t (*write_type)(int, const void*, size_t);
