@@ -9,7 +9,7 @@ packages=(
     libtomlplusplus-dev prometheus-cpp-dev ca-certificates
 )
 if [ "${1:-run}" = test ]; then
-    packages+=(libgtest-dev libgmock-dev chromium)
+    packages+=(libgtest-dev libgmock-dev chromium sqlite3 openssl)
 fi
 
 is_installed() {

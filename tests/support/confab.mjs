@@ -47,14 +47,15 @@ export class Confab {
   #expectedEnd = false;
 
   /**
-   * Starts the program and waits for its ready line. `upstream` is a base URL; `args` and `env` are added; with `admin` (the default) the
-   * first administrator and a key for them are made, found in `key`.
+   * Starts the program and waits for its ready line. `upstream` is a base URL; `args` and `env` are added (`env` may be a function of the
+   * data directory); with `admin` (the default) the first administrator and a key for them are made, found in `key`.
    */
   static async start(options = {}) {
     assert.ok(existsSync(kBinary), `no program at ${kBinary}: build it, or name it in CONFAB_BIN`);
     const confab = new Confab({ admin: true, args: [], env: {}, ...options });
     confab.home = await mkdtemp(join(tmpdir(), 'confab-test-'));
     confab.dataDir = join(confab.home, 'data');
+    if (typeof options.env === 'function') confab.#options.env = options.env(confab.dataDir);
     started.push(confab);
     try {
       await confab.boot();
