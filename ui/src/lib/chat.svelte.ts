@@ -119,7 +119,7 @@ export class Chat {
   // Does the newest answer end with a call that nobody has answered yet?
   get awaitsTool(): boolean {
     const last = this.history.last?.item;
-    return !this.busy && !this.history.hasNewer && last?.type === 'function_call' && !this.trouble;
+    return !this.busy && !this.history.hasNewer && last?.type === 'function_call' && last.status !== 'incomplete' && !this.trouble;
   }
 
   // `images`: parts of type input_image.
@@ -378,7 +378,7 @@ export class Chat {
       if (!row) this.begin(item);
       this.finish(item);
     }
-    if (this.live?.item.status === 'in_progress') this.live.close(status === 'completed' ? 'completed' : 'incomplete');
+    for (const row of this.made.values()) if (row.item.status === 'in_progress') row.close(status === 'completed' ? 'completed' : 'incomplete');
     const answer = [...this.made.values()].findLast((row) => isAnswer(row.item));
     if (answer && response) answer.item = { ...answer.item, usage: response.usage ?? answer.item.usage, timing: response.timing ?? answer.item.timing };
     this.keepLive();
@@ -435,7 +435,7 @@ export class Chat {
 
   private fail(title: string, message: string, retry: Trouble['retry']): void {
     if (this.live) {
-      this.live.close('incomplete');
+      for (const row of this.made.values()) if (row.item.status === 'in_progress') row.close('incomplete');
       this.keepLive();
     }
     this.phase = 'idle';
