@@ -620,6 +620,10 @@ const cases = {
       await page.waitForTimeout(300);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), path);
     }
+    await page.goto(`${full}/c/conv_why-is-page-5-000-slow-`);
+    await page.getByTestId('stats').focus();
+    const tip = await page.getByTestId('stats-tip').boundingBox();
+    assert.ok(tip.x >= 0 && tip.x + tip.width <= 320, JSON.stringify(tip));
     await page.goto(full);
     await page.getByTestId('menu-button').click();
     await page.getByTestId('conversation-item').first().click();
