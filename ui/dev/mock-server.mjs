@@ -1,7 +1,7 @@
 // Confab's HTTP contract (docs/api.md) in memory, for work on the page and for its browser tests. Not a model of the server's
 // insides. Usage: node dev/mock-server.mjs [--port 8421] [--state setup|empty|demo|full] [--tps 60] [--token TOKEN]
 // Prompts that contain one of these words answer differently: "fail-now", "fail-late", "refuse-http", "slow", "long", "drop",
-// "forever", "hostile", "think", "think-long", "tool", "decline", "cut" (ends at the length), "slow-upload" in a file's name.
+// "forever", "hostile", "think", "think-long", "tool", "decline", "cut" (ends at the length), "forgets" (its events, once done), "slow-upload" in a file's name.
 import { createServer } from 'node:http';
 import { readFileSync, readdirSync } from 'node:fs';
 import { extname } from 'node:path';
@@ -122,7 +122,7 @@ function page(conversation, query) {
 // --- runs
 function startRun(conversation, model, text, continued = null) {
   const response = { id: id('resp'), object: 'response', created_at: now(), status: 'queued', model, error: null, incomplete_details: null, output: [], conversation: { id: conversation.meta.id }, usage: null, timing: null };
-  const run = { response, conversation, continued, events: [], wake: new Set(), done: false, cancelled: false };
+  const run = { response, conversation, continued, events: [], wake: new Set(), done: false, cancelled: false, forgets: text.includes('forgets') };
   runs.set(response.id, run);
   conversation.meta.active_response_id = response.id;
   void play(run, text);
@@ -461,6 +461,8 @@ async function handle(request, response) {
       run.cancelled = true;
       return send(200, run.response);
     }
+    // Ten minutes after the end a viewer who had seen something gets the end only. With "forgets" in the prompt, at once.
+    if (run.done && run.forgets && url.searchParams.has('starting_after')) return tail(run, run.events.length - 1, request, response);
     if (url.searchParams.get('stream') === 'true') return tail(run, Number(url.searchParams.get('starting_after') ?? -1) + 1, request, response);
     return send(200, run.response);
   }

@@ -445,6 +445,25 @@ const cases = {
     await page.locator('.hljs-keyword').first().waitFor();
     assert.equal(await answers(page).locator('.markdown').textContent(), shown);
   },
+  async 'a page that slept until the events were forgotten still has the whole answer'(page) {
+    await mayHide(page);
+    await signIn(page, full);
+    await ask(page, 'forgets what it did think before the code');
+    await page.getByTestId('reasoning').waitFor();
+    const gone = page.waitForEvent('requestfailed', (request) => request.url().includes('/v1/responses'));
+    await page.evaluate(() => window.pretend(true));
+    await gone;
+    const id = new URL(page.url()).pathname.split('/').at(-1);
+    await page.waitForFunction(async (one) => (await (await fetch(`/v1/conversations/${one}`)).json()).last_response?.status === 'completed', id, { timeout: 40_000, polling: 500 });
+    await page.evaluate(() => window.pretend(false));
+    await answers(page, 'completed').waitFor();
+    await finished(page);
+    assert.ok((await answers(page).innerText()).includes('It keeps at most one unfinished line'));
+    await page.getByTestId('reasoning').locator('summary').click();
+    await page.getByTestId('reasoning-text').getByText('jumping to a page by its number').waitFor();
+    assert.equal(await page.getByTestId('message').count(), 2);
+    assert.equal(await page.getByTestId('reasoning').count(), 1);
+  },
   async 'a second tab sees the same answer live, and that it was stopped'(page) {
     await signIn(page, full);
     await page.goto(`${full}/c/conv_naming-a-small-boat`);
