@@ -58,6 +58,15 @@ const transfer = (page, files) =>
     return data;
   }, files.map(({ name, mimeType, buffer }) => ({ name, mimeType, base64: buffer.toString('base64') })));
 
+// waitForFunction() takes a promise for a truth.
+async function until(good) {
+  const end = Date.now() + 40_000;
+  while (!(await good())) {
+    assert.ok(Date.now() < end, 'waited in vain');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
 // The page believes that it is hidden, and half a minute is over soon.
 const mayHide = (page) =>
   page.addInitScript(() => {
@@ -323,7 +332,7 @@ const cases = {
     await attachments(page, 'ready').nth(3).waitFor();
     assert.equal((await listed()).filter((name) => name === 'pasted.png').length, 1);
     await page.getByRole('button', { name: 'Remove pasted.png' }).click();
-    await page.waitForFunction(async () => !(await (await fetch('/v1/files')).text()).includes('pasted.png'));
+    await until(async () => !(await listed()).includes('pasted.png'));
     assert.equal(await attachments(page).count(), 3);
     // The draft keeps them.
     await page.reload();
@@ -454,7 +463,7 @@ const cases = {
     await page.evaluate(() => window.pretend(true));
     await gone;
     const id = new URL(page.url()).pathname.split('/').at(-1);
-    await page.waitForFunction(async (one) => (await (await fetch(`/v1/conversations/${one}`)).json()).last_response?.status === 'completed', id, { timeout: 40_000, polling: 500 });
+    await until(() => page.evaluate(async (one) => (await (await fetch(`/v1/conversations/${one}`)).json()).last_response?.status === 'completed', id));
     await page.evaluate(() => window.pretend(false));
     await answers(page, 'completed').waitFor();
     await finished(page);
