@@ -319,7 +319,7 @@ const cases = {
     await signIn(page, full);
     const listed = () => page.evaluate(async () => (await (await fetch('/v1/files')).json()).data.map((file) => file.filename));
     await page.getByTestId('attach-input').setInputFiles([png(1, 'chosen.png'), png(2, 'slow-upload.png')]);
-    await attachments(page, 'uploading').waitFor();
+    await attachments(page, 'uploading').first().waitFor();
     assert.ok(await page.getByTestId('send').isDisabled());
     await page.waitForFunction(() => document.querySelectorAll('[data-testid="attachment"][data-state="ready"]').length === 2);
     await page.getByTestId('composer').evaluate((node, clipboardData) => node.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true })), await transfer(page, [png(3, 'pasted.png')]));
