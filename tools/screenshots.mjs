@@ -12,6 +12,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 // playwright-core is a development dependency of the page.
 const { chromium } = createRequire(`${root}ui/package.json`)('playwright-core');
 
+const { picture: landscape } = await import(`${root}ui/dev/mock-data.mjs`);
+
 const option = (name, standard) => {
   const at = process.argv.indexOf(`--${name}`);
   return at > 0 ? process.argv[at + 1] : standard;
@@ -109,6 +111,51 @@ const states = [
     await page.locator('[data-role="assistant"]').waitFor();
     await page.getByTestId('send').waitFor({ timeout: 120_000 });
   }, 'real only'],
+  ['thinking', 'full', true, async (page) => {
+    await page.goto(base('full'));
+    await ask(page, 'think about it: why is OFFSET slow on page 5,000?');
+    await page.getByTestId('reasoning').locator('summary').click();
+    await page.waitForTimeout(3000);
+  }],
+  ['thoughts', 'full', false, async (page) => open(page, '/c/conv_why-is-page-5-000-slow-')],
+  ['thoughts-open', 'full', false, async (page) => {
+    await open(page, '/c/conv_why-is-page-5-000-slow-');
+    await page.getByTestId('reasoning').locator('summary').click();
+    await page.waitForTimeout(300);
+    await page.evaluate(() => (document.querySelector('[role="log"]').scrollTop = 0));
+  }],
+  ['tools', 'full', false, async (page) => open(page, '/c/conv_two-days-in-ljubljana')],
+  ['tools-open', 'full', false, async (page) => {
+    await open(page, '/c/conv_two-days-in-ljubljana');
+    for (const testid of ['tool-call', 'tool-output']) await page.getByTestId(testid).first().locator('summary').click();
+    await page.waitForTimeout(300);
+    await page.evaluate(() => (document.querySelector('[role="log"]').scrollTop = 0));
+  }],
+  ['images', 'full', false, async (page) => {
+    await open(page, '/c/conv_which-photo-for-the-cover-');
+    await page.waitForTimeout(600);
+    await page.evaluate(() => (document.querySelector('[role="log"]').scrollTop = 0));
+  }],
+  ['images-end', 'full', false, async (page) => open(page, '/c/conv_which-photo-for-the-cover-')],
+  ['image-large', 'full', false, async (page) => {
+    await open(page, '/c/conv_which-photo-for-the-cover-');
+    await page.getByTestId('image').first().click();
+    await page.getByTestId('image-large').waitFor();
+  }],
+  ['attachments', 'full', false, async (page) => {
+    await page.goto(base('full'));
+    await page.getByTestId('composer').waitFor();
+    const picture = (n, name) => ({ name, mimeType: 'image/png', buffer: landscape(n, 480, 320) });
+    await page.getByTestId('attach-input').setInputFiles([picture(1, 'one.png'), picture(2, 'two.png'), picture(3, 'slow-upload.png')]);
+    await page.getByTestId('composer').fill('Which of these would you put on the cover, and why?');
+    await page.locator('[data-testid="attachment"][data-state="ready"]').nth(1).waitFor();
+  }],
+  ['refusal', 'full', false, async (page) => open(page, '/c/conv_a-locked-account')],
+  ['timing', 'full', false, async (page) => {
+    await open(page, '/c/conv_why-is-page-5-000-slow-');
+    await page.getByTestId('stats').last().focus();
+    await page.getByTestId('stats-tip').waitFor();
+  }],
   ['stopped', 'full', false, async (page) => open(page, '/c/conv_stopped-halfway')],
   ['error', 'full', false, async (page) => open(page, '/c/conv_a-model-that-was-not-there')],
   ['long-history', 'full', false, async (page) => {

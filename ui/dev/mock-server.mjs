@@ -1,12 +1,12 @@
 // Confab's HTTP contract (docs/api.md) in memory, for work on the page and for its browser tests. Not a model of the server's
 // insides. Usage: node dev/mock-server.mjs [--port 8421] [--state setup|empty|demo|full] [--tps 60] [--token TOKEN]
 // Prompts that contain one of these words answer differently: "fail-now", "fail-late", "refuse-http", "slow", "long", "drop",
-// "forever", "hostile".
+// "forever", "hostile", "think", "think-long", "tool", "decline", "cut" (ends at the length), "forgets" (its events, once done), "slow-upload" in a file's name.
 import { createServer } from 'node:http';
 import { readFileSync, readdirSync } from 'node:fs';
 import { extname } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { answers, giantText, seedConversations } from './mock-data.mjs';
+import { answers, giantText, picture, refusal, seedConversations, thoughts, toolCalls } from './mock-data.mjs';
 
 const option = (name, standard) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -19,7 +19,7 @@ const token = option('token', 'setup-token');
 const giantCount = Number(option('giant', 100_000));
 
 export const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; " +
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; " +
   "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 const id = (prefix) => `${prefix}_${randomBytes(12).toString('hex')}`;
@@ -39,6 +39,7 @@ let sessions = [
 let upstreams = mode === 'full' ? [{ name: 'ollama', base_url: 'http://127.0.0.1:11434/v1', ok: true, error: null, source: 'config' }, { name: 'workstation', base_url: 'http://10.0.0.7:8000/v1', ok: false, error: 'connection refused', source: 'stored' }] : [];
 const conversations = new Map(); // id -> {meta, items | giant}
 const runs = new Map();
+const files = new Map(); // id -> {meta, data}
 
 const modelNames = ['llama3.3:70b', 'qwen3:32b', 'mistral-small:24b', 'gemma3:27b', 'phi4:14b', 'deepseek-r1:32b', 'gpt-oss:20b', 'llama3.2:3b', 'nomic-embed-text', 'codestral:22b'];
 const models = () =>
@@ -60,10 +61,22 @@ function message(role, text, more = {}) {
   return { id: id('msg'), type: 'message', role, status: 'completed', content: [{ type: role === 'user' ? 'input_text' : 'output_text', text }], created_at: now(), response_id: null, ...more };
 }
 
+function storeFile(data, filename, type, fileId = id('file').replace('_', '-')) {
+  const meta = { id: fileId, object: 'file', bytes: data.length, created_at: now(), filename, purpose: 'vision', status: 'processed', media_type: type };
+  files.set(fileId, { meta, data });
+  return meta;
+}
+
 if (mode === 'full') {
+  for (let n = 1; n <= 3; n++) storeFile(picture(n + 2), `ridge-${n}.png`, 'image/png', `file-${n}`);
   for (const { title, age, turns, last } of seedConversations) {
     const one = newConversation({ id: `conv_${title.toLowerCase().replace(/\W+/g, '-')}`, title, updated_at: now() - age, created_at: now() - age, model: 'llama3.3:70b' });
-    for (const [role, text, more] of turns) one.items.push(message(role, text, { created_at: now() - age, ...(role === 'assistant' ? { model: 'llama3.3:70b', response_id: 'resp_seed' } : {}), ...more }));
+    for (const [role, text, more] of turns) {
+      if (role === 'item') one.items.push({ id: id('item'), created_at: now() - age, response_id: 'resp_seed', model: 'llama3.3:70b', ...text });
+      else if (role === 'images') one.items.push(message('user', '', { created_at: now() - age, content: [...(text ? [{ type: 'input_text', text }] : []), ...more.map((file_id) => ({ type: 'input_image', file_id, detail: 'auto' }))] }));
+      else one.items.push(message(role, text, { created_at: now() - age, ...(role === 'assistant' ? { model: 'llama3.3:70b', response_id: 'resp_seed' } : {}), ...more }));
+    }
+    one.meta.head_item_id = one.items.at(-1).id;
     one.meta.last_response = last ?? { id: 'resp_seed', status: 'completed', model: 'llama3.3:70b', error: null, incomplete_details: null };
   }
   const giant = newConversation({ id: 'conv_giant', title: 'A hundred thousand messages', updated_at: now() - 3 * 86400, model: 'llama3.3:70b' });
@@ -97,7 +110,7 @@ function page(conversation, query) {
   let bytes = 0;
   for (at += step; at >= 0 && at < total && data.length < limit; at += step) {
     let item = itemAt(conversation, at);
-    const text = item.content[0].text;
+    const text = item.content?.[0]?.text ?? '';
     if (text.length > 65536) item = { ...item, content: [{ ...item.content[0], text: text.slice(0, 65536) }], truncated: true, bytes: Buffer.byteLength(text) };
     bytes += Math.min(text.length, 65536);
     if (data.length && bytes > 262144) break;
@@ -107,9 +120,9 @@ function page(conversation, query) {
 }
 
 // --- runs
-function startRun(conversation, model, text) {
-  const response = { id: id('resp'), object: 'response', created_at: now(), status: 'queued', model, error: null, incomplete_details: null, output: [], conversation: { id: conversation.meta.id } };
-  const run = { response, conversation, events: [], wake: new Set(), done: false, cancelled: false };
+function startRun(conversation, model, text, continued = null) {
+  const response = { id: id('resp'), object: 'response', created_at: now(), status: 'queued', model, error: null, incomplete_details: null, output: [], conversation: { id: conversation.meta.id }, usage: null, timing: null };
+  const run = { response, conversation, continued, events: [], wake: new Set(), done: false, cancelled: false, forgets: text.includes('forgets') };
   runs.set(response.id, run);
   conversation.meta.active_response_id = response.id;
   void play(run, text);
@@ -123,15 +136,95 @@ function emit(run, type, fields) {
   run.wake.clear();
 }
 
+// Sends `text` in pieces as `type` events. False when it was stopped, or broke off after `most` pieces.
+async function pour(run, type, fields, text, most = Infinity, fast = 1) {
+  const pieces = text.match(/[\s\S]{1,6}/gu) ?? [];
+  let said = '';
+  for (let i = 0; i < pieces.length && i < most && !run.cancelled; i++) {
+    said += pieces[i];
+    emit(run, type, { ...fields, delta: pieces[i] });
+    if (i % fast === 0) await sleep(1000 / perSecond);
+  }
+  return said;
+}
+
+async function think(run, text, fast) {
+  const item = { id: id('rs'), type: 'reasoning', status: 'in_progress', summary: [] };
+  const where = { item_id: item.id, output_index: run.response.output.length, summary_index: 0 };
+  emit(run, 'response.output_item.added', { output_index: where.output_index, item });
+  emit(run, 'response.reasoning_summary_part.added', { ...where, part: { type: 'summary_text', text: '' } });
+  const said = await pour(run, 'response.reasoning_summary_text.delta', where, text, Infinity, fast);
+  item.status = run.cancelled ? 'incomplete' : 'completed';
+  item.summary = [{ type: 'summary_text', text: said }];
+  emit(run, 'response.reasoning_summary_text.done', { ...where, text: said });
+  emit(run, 'response.reasoning_summary_part.done', { ...where, part: item.summary[0] });
+  emit(run, 'response.output_item.done', { output_index: where.output_index, item });
+  run.response.output.push(item);
+}
+
+async function call(run, { name, arguments: text }) {
+  const item = { id: id('fc'), type: 'function_call', status: 'in_progress', call_id: id('call'), name, arguments: '' };
+  const where = { item_id: item.id, output_index: run.response.output.length };
+  emit(run, 'response.output_item.added', { output_index: where.output_index, item });
+  item.arguments = await pour(run, 'response.function_call_arguments.delta', where, text);
+  item.status = 'completed';
+  emit(run, 'response.function_call_arguments.done', { ...where, arguments: item.arguments });
+  emit(run, 'response.output_item.done', { output_index: where.output_index, item });
+  run.response.output.push(item);
+}
+
+async function speak(run, prompt, status) {
+  const { response, continued } = run;
+  const item = message('assistant', '', { status: 'in_progress', model: response.model, response_id: response.id, content: [] });
+  const where = { output_index: response.output.length, content_index: 0, item_id: item.id };
+  const refused = prompt.includes('decline');
+  const [kind, member] = refused ? ['refusal', 'refusal'] : ['output_text', 'text'];
+  emit(run, 'response.output_item.added', { output_index: where.output_index, item });
+  emit(run, 'response.content_part.added', { ...where, part: { type: kind, [member]: '' } });
+  let text = '';
+  let whole = refused ? refusal : answers.for(prompt, upstreams.length > 0);
+  if (continued) {
+    text = continued.content[0].text;
+    emit(run, 'response.output_text.delta', { ...where, delta: text });
+    whole = prompt.includes('forever') || !whole.startsWith(text) ? ' went on.\n\nAnd this is the end of it.' : whole.slice(text.length);
+  }
+  const most = prompt.includes('fail-late') || status.cut ? 60 : Infinity;
+  text += await pour(run, `response.${kind}.delta`, where, whole, most, /long|hostile/.test(prompt) ? 40 : 1);
+  status.item = item;
+  item.status = run.cancelled || most < Infinity ? 'incomplete' : 'completed';
+  item.content = [{ type: kind, [member]: text, ...(refused ? {} : { annotations: [] }) }];
+  emit(run, `response.${kind}.done`, { ...where, [member]: text });
+  emit(run, 'response.content_part.done', { ...where, part: item.content[0] });
+  emit(run, 'response.output_item.done', { output_index: where.output_index, item });
+  response.output.push(item);
+}
+
+// The items of a finished answer become the conversation's in one step with its end.
+function commit(run) {
+  const { response, conversation, continued } = run;
+  if (continued && response.output.length) conversation.items.splice(conversation.items.indexOf(continued), 1);
+  for (const item of response.output) conversation.items.push({ ...item, created_at: now(), response_id: response.id, model: response.model, ...(item.type === 'message' ? { usage: response.usage, timing: response.timing } : {}) });
+  conversation.meta.head_item_id = conversation.items.at(-1)?.id ?? null;
+}
+
 async function play(run, prompt) {
   const { response, conversation } = run;
+  const start = Date.now();
   emit(run, 'response.created', { response });
   emit(run, 'response.queued', { response });
   response.status = 'in_progress';
   emit(run, 'response.in_progress', { response });
   await sleep(prompt.includes('slow') ? 6000 : 250);
+  const first = Date.now() - start;
   const finish = (status, type, extra = {}) => {
     Object.assign(response, { status, ...extra });
+    if (response.output.length) {
+      const output = Math.ceil(JSON.stringify(response.output).length / 6);
+      const ms = Date.now() - start;
+      response.usage = { input_tokens: 1412, input_tokens_details: { cached_tokens: 1200 }, output_tokens: output, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: 1412 + output };
+      response.timing = { first_token_ms: first, duration_ms: ms, tokens_per_second: Math.round((output / (ms - first)) * 1e4) / 10 };
+    }
+    commit(run);
     conversation.meta.active_response_id = null;
     conversation.meta.last_response = { id: response.id, status, model: response.model, error: response.error, incomplete_details: response.incomplete_details };
     conversation.meta.updated_at = now();
@@ -141,29 +234,18 @@ async function play(run, prompt) {
   const cancelled = () => finish('cancelled', 'response.incomplete');
   if (run.cancelled) return cancelled();
   if (prompt.includes('fail-now')) return finish('failed', 'response.failed', { error: { code: 'upstream_unreachable', message: 'The model server “ollama” at http://127.0.0.1:11434 cannot be reached: connection refused. Start it, or choose another model.' } });
-  const item = message('assistant', '', { status: 'in_progress', model: response.model, response_id: response.id, content: [] });
-  emit(run, 'response.output_item.added', { output_index: 0, item });
-  emit(run, 'response.content_part.added', { output_index: 0, content_index: 0, item_id: item.id, part: { type: 'output_text', text: '', annotations: [] } });
-  const whole = answers.for(prompt, upstreams.length > 0);
-  const fast = /long|hostile/.test(prompt) ? 40 : 1;
-  let text = '';
-  const pieces = whole.match(/[\s\S]{1,6}/gu) ?? [];
-  for (let i = 0; i < pieces.length; i++) {
-    if (run.cancelled || (prompt.includes('fail-late') && i > 60)) break;
-    text += pieces[i];
-    emit(run, 'response.output_text.delta', { output_index: 0, content_index: 0, item_id: item.id, delta: pieces[i], logprobs: [] });
-    if (i % fast === 0) await sleep(1000 / perSecond);
+  if (prompt.includes('think-long')) await think(run, thoughts.repeat(120), 60);
+  else if (prompt.includes('think')) await think(run, thoughts, 1);
+  if (run.cancelled) return cancelled();
+  if (prompt.includes('tool')) {
+    for (const one of toolCalls) await call(run, one);
+    return run.cancelled ? cancelled() : finish('completed', 'response.completed');
   }
-  const late = prompt.includes('fail-late');
-  item.status = run.cancelled || late ? 'incomplete' : 'completed';
-  item.content = [{ type: 'output_text', text, annotations: [] }];
-  emit(run, 'response.output_text.done', { output_index: 0, content_index: 0, item_id: item.id, text });
-  emit(run, 'response.output_item.done', { output_index: 0, item });
-  response.output = [item];
-  conversation.items.push(item);
-  conversation.meta.head_item_id = item.id;
+  const status = { cut: prompt.includes('cut') && !run.continued };
+  await speak(run, prompt, status);
   if (run.cancelled) cancelled();
-  else if (late) finish('failed', 'response.failed', { error: { code: 'upstream_error', message: 'The model server closed the connection in the middle of its answer.' } });
+  else if (prompt.includes('fail-late')) finish('failed', 'response.failed', { error: { code: 'upstream_error', message: 'The model server closed the connection in the middle of its answer.' } });
+  else if (status.cut) finish('incomplete', 'response.incomplete', { incomplete_details: { reason: 'max_output_tokens' } });
   else finish('completed', 'response.completed');
 }
 
@@ -205,6 +287,32 @@ async function bodyOf(request) {
   }
 }
 
+// The one file of a multipart body, as far as a browser and the official client write one.
+async function multipart(request) {
+  const boundary = /boundary="?([^";]+)/.exec(request.headers['content-type'] ?? '')?.[1];
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const body = Buffer.concat(chunks);
+  for (let at = body.indexOf(`--${boundary}`); at >= 0; ) {
+    const next = body.indexOf(`--${boundary}`, at + 1);
+    const head = body.indexOf('\r\n\r\n', at);
+    if (next < 0 || head < 0) break;
+    const name = /filename="([^"]*)"/.exec(body.subarray(at, head).toString());
+    if (name) return { name: name[1], data: body.subarray(head + 4, next - 2) };
+    at = next;
+  }
+  throw new Failure(400, 'missing_file', 'The form has no file.', 'file');
+}
+
+function imageType(data) {
+  const head = data.subarray(0, 12).toString('latin1');
+  if (head.startsWith('\x89PNG')) return 'image/png';
+  if (head.startsWith('\xff\xd8\xff')) return 'image/jpeg';
+  if (head.startsWith('GIF8')) return 'image/gif';
+  if (head.startsWith('RIFF') && head.endsWith('WEBP')) return 'image/webp';
+  throw new Failure(400, 'unsupported_file_type', 'Only PNG, JPEG, WebP and GIF images can be uploaded.', 'file');
+}
+
 const mime = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const dist = new URL('../dist/', import.meta.url);
 
@@ -240,7 +348,8 @@ async function handle(request, response) {
     if (/^\/($|c\/|setup$|login$|settings)/.test(path)) return file(response, '/index.html');
     return file(response, path);
   }
-  const body = method === 'POST' || method === 'PATCH' ? await bodyOf(request) : {};
+  const upload = path === '/v1/files' && method === 'POST';
+  const body = !upload && (method === 'POST' || method === 'PATCH') ? await bodyOf(request) : {};
   const enter = (status) => {
     const cookie = randomBytes(16).toString('hex');
     cookies.add(cookie);
@@ -301,23 +410,50 @@ async function handle(request, response) {
     upstreams = upstreams.filter((one) => one.name !== decodeURIComponent(path.split('/').at(-1)));
     return send(200, { deleted: true });
   }
+  if (upload) {
+    if (Number(request.headers['content-length']) > 20 * 1024 * 1024 + 4096) throw new Failure(413, 'file_too_large', 'The file is larger than 20 MiB.', 'file');
+    const { name, data } = await multipart(request);
+    if (name.includes('slow-upload')) await sleep(1500);
+    return send(200, storeFile(data, name, imageType(data)));
+  }
+  if (path === '/v1/files') return list([...files.values()].map((one) => one.meta).reverse());
+  let match = /^\/v1\/files\/([^/]+)(\/content)?$/.exec(path);
+  if (match) {
+    const one = files.get(match[1]);
+    if (!one) throw new Failure(404, 'file_not_found', 'No such file.');
+    if (method === 'DELETE') {
+      files.delete(match[1]);
+      return send(200, { id: match[1], object: 'file', deleted: true });
+    }
+    if (!match[2]) return send(200, one.meta);
+    response.writeHead(200, { 'content-type': one.meta.media_type, 'content-length': one.data.length, 'x-content-type-options': 'nosniff', 'content-security-policy': "sandbox; default-src 'none'", 'cache-control': 'private, max-age=31536000, immutable' });
+    return response.end(one.data);
+  }
   if (path === '/v1/responses' && method === 'POST') {
     const conversation = find(body.conversation);
     if (conversation.meta.active_response_id) throw new Failure(400, 'conversation_locked', 'Another answer is being written in this conversation.', 'conversation');
-    const text = typeof body.input === 'string' ? body.input : body.input.map((item) => (typeof item.content === 'string' ? item.content : item.content.map((part) => part.text).join(''))).join('');
+    const newest = conversation.items.at(-1);
+    const asked = () => conversation.items.findLast((item) => item.role === 'user')?.content.find((part) => part.text)?.text ?? '';
+    if (body.continue) {
+      if (newest?.role !== 'assistant' || newest.status !== 'incomplete') throw new Failure(400, 'nothing_to_continue', 'The newest item of the conversation is not an incomplete answer.', 'continue');
+      return tail(startRun(conversation, body.model, asked().replace('fail-late', ''), newest), 0, request, response);
+    }
+    const content = typeof body.input === 'string' ? [{ type: 'input_text', text: body.input }] : body.input.flatMap((item) => (typeof item.content === 'string' ? [{ type: 'input_text', text: item.content }] : item.content));
+    const text = content.map((part) => part.text ?? '').join('');
+    for (const part of content) if (part.file_id && !files.has(part.file_id)) throw new Failure(404, 'file_not_found', `There is no file ${part.file_id}.`, 'input');
     if (text.includes('refuse-http')) throw new Failure(429, 'rate_limit_exceeded', 'You have used up your requests for this minute. Try again in 20 seconds.');
-    if (text) {
-      const item = message('user', text);
+    if (content.length) {
+      const item = message('user', '', { content });
       conversation.items.push(item);
       conversation.meta.head_item_id = item.id;
-      conversation.meta.title ??= text.slice(0, 48);
+      conversation.meta.title ??= text.slice(0, 48) || 'Images';
     }
     conversation.meta.updated_at = now();
     // The second try succeeds: an empty input is a retry.
     const run = startRun(conversation, body.model, text || 'again');
     return tail(run, 0, request, response, text.includes('drop') ? 25 : Infinity);
   }
-  let match = /^\/v1\/responses\/([^/]+)(\/cancel)?$/.exec(path);
+  match = /^\/v1\/responses\/([^/]+)(\/cancel)?$/.exec(path);
   if (match) {
     const run = runs.get(match[1]);
     if (!run) throw new Failure(404, 'response_not_found', 'No such response.');
@@ -325,6 +461,8 @@ async function handle(request, response) {
       run.cancelled = true;
       return send(200, run.response);
     }
+    // Ten minutes after the end a viewer who had seen something gets the end only. With "forgets" in the prompt, at once.
+    if (run.done && run.forgets && url.searchParams.has('starting_after')) return tail(run, run.events.length - 1, request, response);
     if (url.searchParams.get('stream') === 'true') return tail(run, Number(url.searchParams.get('starting_after') ?? -1) + 1, request, response);
     return send(200, run.response);
   }

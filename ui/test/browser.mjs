@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { picture } from '../dev/mock-data.mjs';
 
 const word = process.argv[2] ?? '';
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -45,6 +46,40 @@ const view = (page) => page.evaluate(() => {
   const messages = [...document.querySelectorAll('[data-testid="message"]')];
   return { count: messages.length, rest: log.scrollHeight - log.scrollTop - log.clientHeight, first: messages[0]?.dataset.itemId, last: messages.at(-1)?.dataset.itemId };
 });
+
+const png = (n, name, pixels = 64) => ({ name, mimeType: 'image/png', buffer: picture(n, pixels, pixels) });
+const attachments = (page, state) => page.locator(`[data-testid="attachment"]${state ? `[data-state="${state}"]` : ''}`);
+
+// A DataTransfer in the page with such files in it.
+const transfer = (page, files) =>
+  page.evaluateHandle((list) => {
+    const data = new DataTransfer();
+    for (const { name, mimeType, base64 } of list) data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type: mimeType }));
+    return data;
+  }, files.map(({ name, mimeType, buffer }) => ({ name, mimeType, base64: buffer.toString('base64') })));
+
+// waitForFunction() takes a promise for a truth.
+async function until(good) {
+  const end = Date.now() + 40_000;
+  while (!(await good())) {
+    assert.ok(Date.now() < end, 'waited in vain');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+// The page believes that it is hidden, and half a minute is over soon.
+const mayHide = (page) =>
+  page.addInitScript(() => {
+    const real = window.setTimeout;
+    window.setTimeout = (run, ms, ...rest) => real(run, ms === 30_000 ? 300 : ms, ...rest);
+    let hidden = false;
+    Object.defineProperty(document, 'hidden', { get: () => hidden });
+    Object.defineProperty(document, 'visibilityState', { get: () => (hidden ? 'hidden' : 'visible') });
+    window.pretend = (yes) => {
+      hidden = yes;
+      document.dispatchEvent(new Event('visibilitychange'));
+    };
+  });
 
 const cases = {
   async 'set-up takes the token out of the address'(page) {
@@ -168,6 +203,296 @@ const cases = {
     assert.equal(await top(), before);
     await page.getByTestId('jump-newest').click();
     assert.ok((await view(page)).rest < 100);
+  },
+  async 'thoughts are there for whoever wants them, live and stored'(page) {
+    await signIn(page, full);
+    await ask(page, 'think about some code');
+    const thoughts = page.getByTestId('reasoning');
+    await thoughts.getByText('Thinking…').waitFor();
+    assert.equal(await thoughts.evaluate((node) => node.open), false);
+    await thoughts.locator('summary').focus();
+    await page.keyboard.press('Enter');
+    await page.getByTestId('reasoning-text').getByText('They seem to know SQL').waitFor();
+    assert.equal(await thoughts.getAttribute('data-status'), 'in_progress');
+    await answers(page, 'in_progress').waitFor({ timeout: 60_000 });
+    await thoughts.getByText('Thought for').waitFor();
+    await finished(page);
+    // Above the answer, and not part of it.
+    assert.ok(await page.evaluate(() => !!(document.querySelector('[data-testid="reasoning"]').compareDocumentPosition(document.querySelector('[data-role="assistant"]')) & Node.DOCUMENT_POSITION_FOLLOWING)));
+    assert.ok(!(await answers(page).innerText()).includes('They seem to know SQL'));
+    const told = await page.getByTestId('reasoning-text').innerText();
+    await page.reload();
+    await thoughts.waitFor();
+    assert.equal(await page.getByTestId('reasoning-text').count(), 0);
+    await thoughts.locator('summary').click();
+    await page.getByTestId('reasoning-text').getByText('jumping to a page by its number').waitFor();
+    assert.equal(await page.getByTestId('reasoning-text').innerText(), told);
+  },
+  async 'huge thoughts do not freeze the page'(page) {
+    await signIn(page, full);
+    await ask(page, 'think-long code');
+    await page.getByTestId('reasoning').locator('summary').click();
+    await finished(page);
+    const blocks = () => page.evaluate(() => document.querySelectorAll('[data-testid="reasoning-text"] .markdown > *').length);
+    assert.ok((await blocks()) <= 120, `${await blocks()} blocks while it grew`);
+    await page.reload();
+    await page.getByTestId('reasoning').locator('summary').click();
+    await page.getByText('Show more').waitFor();
+    assert.ok((await blocks()) <= 120, `${await blocks()} blocks`);
+    await page.getByText('Show more').click();
+    assert.ok((await blocks()) > 120);
+  },
+  async 'thoughts that are stopped say so and are not an answer'(page) {
+    await signIn(page, full);
+    await ask(page, 'think');
+    await page.getByTestId('reasoning').waitFor();
+    await page.getByTestId('stop').click();
+    await page.getByTestId('error-card').getByText('Stopped').waitFor();
+    await page.getByTestId('reasoning').getByText('Stopped while thinking').waitFor();
+    assert.equal(await page.getByTestId('continue').count(), 0);
+    await page.getByTestId('retry').click();
+    await answers(page, 'completed').waitFor({ timeout: 60_000 });
+    assert.equal(await page.getByTestId('reasoning').count(), 0);
+  },
+  async 'opening thoughts does not take the reader away from them'(page) {
+    await signIn(page, full);
+    await page.setViewportSize({ width: 1000, height: 500 });
+    await page.goto(`${full}/c/conv_why-is-page-5-000-slow-`);
+    const summary = page.getByTestId('reasoning').locator('summary');
+    await summary.waitFor();
+    await summary.scrollIntoViewIfNeeded();
+    await page.waitForTimeout(200);
+    const before = (await summary.boundingBox()).y;
+    await summary.click();
+    await page.getByTestId('reasoning-text').waitFor();
+    await page.waitForTimeout(200);
+    assert.ok(Math.abs((await summary.boundingBox()).y - before) < 2);
+  },
+  async 'a refusal is quiet, live and stored'(page) {
+    await signIn(page, full);
+    await ask(page, 'decline');
+    await finished(page);
+    assert.match(await page.getByTestId('refusal').innerText(), /declined[^]*provider’s recovery page/);
+    assert.equal(await page.getByTestId('error-card').count(), 0);
+    await page.reload();
+    assert.match(await page.getByTestId('refusal').innerText(), /declined[^]*provider’s recovery page/);
+  },
+  async 'tool calls are cards, live and stored, and wait for an application'(page) {
+    await signIn(page, full);
+    await ask(page, 'tool');
+    const calls = page.getByTestId('tool-call');
+    await calls.first().waitFor();
+    await finished(page);
+    for (const reload of [false, true]) {
+      if (reload) await page.reload();
+      await page.getByTestId('awaits-tool').waitFor();
+      assert.equal(await calls.count(), 2);
+      assert.match(await calls.first().innerText(), /get_weather[^]*city: "Ljubljana"/);
+      await calls.first().locator('summary').focus();
+      await page.keyboard.press('Space');
+      await calls.first().getByText('"days": 3').waitFor();
+    }
+    await page.goto(`${full}/c/conv_two-days-in-ljubljana`);
+    const output = page.getByTestId('tool-output');
+    await output.first().waitFor();
+    assert.match(await output.nth(1).innerText(), /Result\s+of search_trains[^]*EC 151/);
+    await output.nth(1).locator('summary').click();
+    await output.nth(1).getByText('one change in Graz').waitFor();
+  },
+  async 'figures of an answer, also by keyboard'(page) {
+    await signIn(page, full);
+    await ask(page, 'some code');
+    await finished(page);
+    for (const reload of [false, true]) {
+      if (reload) await page.reload();
+      const stats = page.getByTestId('stats');
+      await stats.waitFor();
+      assert.match(await stats.innerText(), /\d (ms|s) to first token · .*tokens\/s · \d+ tokens$/);
+      await stats.focus();
+      assert.match(await page.getByTestId('stats-tip').innerText(), /Prompt\s+1,412 tokens, 1,200 cached/);
+      assert.equal(await stats.getAttribute('aria-describedby'), await page.getByTestId('stats-tip').getAttribute('id'));
+      await page.keyboard.press('Escape');
+      await page.getByTestId('stats-tip').waitFor({ state: 'detached' });
+    }
+  },
+  async 'images: chosen, pasted, dropped, taken out, sent, enlarged'(page) {
+    await signIn(page, full);
+    const listed = () => page.evaluate(async () => (await (await fetch('/v1/files')).json()).data.map((file) => file.filename));
+    await page.getByTestId('attach-input').setInputFiles([png(1, 'chosen.png'), png(2, 'slow-upload.png')]);
+    await attachments(page, 'uploading').first().waitFor();
+    assert.ok(await page.getByTestId('send').isDisabled());
+    await page.waitForFunction(() => document.querySelectorAll('[data-testid="attachment"][data-state="ready"]').length === 2);
+    await page.getByTestId('composer').evaluate((node, clipboardData) => node.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true })), await transfer(page, [png(3, 'pasted.png')]));
+    await attachments(page, 'ready').nth(2).waitFor();
+    const dropped = await transfer(page, [png(4, 'dropped.png')]);
+    await page.dispatchEvent('main', 'dragenter', { dataTransfer: dropped });
+    await page.getByTestId('drop').waitFor();
+    await page.dispatchEvent('main', 'drop', { dataTransfer: dropped });
+    await page.getByTestId('drop').waitFor({ state: 'detached' });
+    await attachments(page, 'ready').nth(3).waitFor();
+    assert.equal((await listed()).filter((name) => name === 'pasted.png').length, 1);
+    await page.getByRole('button', { name: 'Remove pasted.png' }).click();
+    await until(async () => !(await listed()).includes('pasted.png'));
+    assert.equal(await attachments(page).count(), 3);
+    // The draft keeps them.
+    await page.reload();
+    await attachments(page, 'ready').nth(2).waitFor();
+    await page.getByTestId('composer').fill('Which one? code');
+    await page.getByTestId('send').click();
+    await finished(page);
+    assert.equal(await attachments(page).count(), 0);
+    for (const reload of [false, true]) {
+      if (reload) await page.reload();
+      const image = page.getByTestId('image');
+      await image.nth(2).waitFor();
+      assert.equal(await image.count(), 3);
+      assert.match(await page.locator('[data-role="user"]').getAttribute('data-item-id'), /^msg_/);
+      await page.waitForFunction(() => [...document.querySelectorAll('[data-testid="image"] img')].every((one) => one.complete && one.naturalWidth === 64 && one.loading === 'lazy'));
+    }
+    await page.getByTestId('image').first().click();
+    await page.getByTestId('image-large').waitFor();
+    await page.getByRole('dialog', { name: 'chosen.png' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByTestId('image-large').waitFor({ state: 'detached' });
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), 'image');
+  },
+  async 'an image alone is a message'(page) {
+    await signIn(page, full);
+    await page.getByTestId('attach-input').setInputFiles([png(1, 'alone.png')]);
+    await attachments(page, 'ready').waitFor();
+    await page.getByTestId('composer').press('Enter');
+    await answers(page).waitFor();
+    assert.equal(await page.locator('[data-role="user"] .bubble').count(), 0);
+    assert.equal(await page.getByTestId('image').count(), 1);
+  },
+  async 'what cannot be attached says why'(page) {
+    await signIn(page, full);
+    const input = page.getByTestId('attach-input');
+    await input.setInputFiles([{ name: 'notes.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF') }]);
+    await page.getByTestId('toast').getByText('only PNG, JPEG, WebP and GIF').waitFor();
+    await input.setInputFiles([{ name: 'huge.png', mimeType: 'image/png', buffer: Buffer.alloc(20 * 1024 * 1024 + 1) }]);
+    await page.getByTestId('toast').getByText('larger than 20 MB').waitFor();
+    // The server looks at the content.
+    await input.setInputFiles([{ name: 'lie.png', mimeType: 'image/png', buffer: Buffer.from('not a picture') }]);
+    await attachments(page, 'failed').waitFor();
+    assert.ok(await page.getByTestId('send').isDisabled());
+    await page.getByTestId('attachment-remove').click();
+    await input.setInputFiles(Array.from({ length: 9 }, (_, i) => png(i, `${i}.png`, 8)));
+    await page.getByTestId('toast').getByText('room for 8').waitFor();
+    await attachments(page, 'ready').nth(7).waitFor();
+    assert.equal(await attachments(page).count(), 8);
+  },
+  async 'a deleted image leaves its place, and nothing moves when images come'(page) {
+    await signIn(page, full);
+    await page.goto(`${full}/c/conv_which-photo-for-the-cover-`);
+    await page.getByTestId('message').first().waitFor();
+    const heights = () => page.evaluate(() => [...document.querySelectorAll('[data-testid="images"]')].map((one) => one.getBoundingClientRect().height));
+    const early = await heights();
+    await page.getByTestId('image-deleted').waitFor();
+    await page.waitForTimeout(500);
+    assert.deepEqual(await heights(), early);
+    assert.equal(early.length, 3);
+  },
+  async 'an incomplete answer goes on in its place'(page) {
+    await signIn(page, full);
+    await ask(page, 'cut code');
+    await answers(page, 'incomplete').waitFor();
+    await page.getByTestId('error-card').getByText('longest length').waitFor();
+    const before = await answers(page).locator('.markdown').innerText();
+    await page.evaluate(() => {
+      window.element = document.querySelector('[data-role="assistant"]');
+      window.shortest = Infinity;
+      new MutationObserver(() => (window.shortest = Math.min(window.shortest, document.querySelector('[data-role="assistant"] .markdown')?.textContent.length ?? 0))).observe(document.querySelector('.content'), { childList: true, subtree: true, characterData: true });
+      window.length0 = document.querySelector('[data-role="assistant"] .markdown').textContent.length;
+    });
+    await page.getByTestId('continue').click();
+    await answers(page, 'completed').waitFor({ timeout: 30_000 });
+    const text = await answers(page).innerText();
+    assert.equal(text.match(/Here is a small version/g).length, 1);
+    assert.ok(text.includes('without a newline'), text);
+    assert.ok(text.replace(/\s+/g, ' ').startsWith(before.slice(0, 40).replace(/\s+/g, ' ')));
+    assert.ok(await page.evaluate(() => window.element.isConnected && window.shortest >= window.length0 - 8), 'the old text stays');
+    assert.equal(await page.getByTestId('message').count(), 2);
+    assert.equal(await page.getByTestId('continue').count(), 0);
+    await page.reload();
+    await answers(page, 'completed').waitFor();
+    assert.equal(await page.getByTestId('message').count(), 2);
+  },
+  async 'a stopped answer goes on, also when the page is loaded anew meanwhile'(page) {
+    await signIn(page, full);
+    await ask(page, 'fail-late code');
+    await answers(page, 'incomplete').waitFor();
+    await page.reload();
+    await page.getByTestId('continue').click();
+    await answers(page, 'in_progress').waitFor();
+    await page.reload();
+    await answers(page, 'completed').waitFor({ timeout: 30_000 });
+    assert.equal(await page.getByTestId('message').count(), 2);
+    assert.equal((await answers(page).innerText()).match(/Here is a small version/g).length, 1);
+  },
+  async 'a hidden page lets go of its stream, is still, and resumes'(page) {
+    await mayHide(page);
+    await signIn(page, full);
+    await ask(page, 'some code, please, so that it takes a while');
+    await answers(page, 'in_progress').waitFor();
+    const asked = [];
+    page.on('request', (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}${new URL(request.url()).search}`));
+    const gone = page.waitForEvent('requestfailed', (request) => request.url().includes('/v1/responses'));
+    await page.evaluate(() => window.pretend(true));
+    await gone;
+    asked.length = 0;
+    await page.waitForTimeout(1500);
+    assert.deepEqual(asked, [], 'nothing is asked while nobody looks');
+    await page.evaluate(() => window.pretend(false));
+    await answers(page, 'completed').waitFor({ timeout: 30_000 });
+    assert.ok(asked.some((one) => /^GET \/v1\/responses\/resp_[^?]+\?stream=true&starting_after=\d+$/.test(one)), asked.join('\n'));
+    const text = await answers(page).innerText();
+    assert.equal(text.match(/Here is a small version/g).length, 1);
+    const shown = await answers(page).locator('.markdown').textContent();
+    await page.reload();
+    await answers(page, 'completed').waitFor();
+    await page.locator('.hljs-keyword').first().waitFor();
+    assert.equal(await answers(page).locator('.markdown').textContent(), shown);
+  },
+  async 'a page that slept until the events were forgotten still has the whole answer'(page) {
+    await mayHide(page);
+    await signIn(page, full);
+    await ask(page, 'forgets what it did think before the code');
+    await page.getByTestId('reasoning').waitFor();
+    const gone = page.waitForEvent('requestfailed', (request) => request.url().includes('/v1/responses'));
+    await page.evaluate(() => window.pretend(true));
+    await gone;
+    const id = new URL(page.url()).pathname.split('/').at(-1);
+    await until(() => page.evaluate(async (one) => (await (await fetch(`/v1/conversations/${one}`)).json()).last_response?.status === 'completed', id));
+    await page.evaluate(() => window.pretend(false));
+    await answers(page, 'completed').waitFor();
+    await finished(page);
+    assert.ok((await answers(page).innerText()).includes('It keeps at most one unfinished line'));
+    await page.getByTestId('reasoning').locator('summary').click();
+    await page.getByTestId('reasoning-text').getByText('jumping to a page by its number').waitFor();
+    assert.equal(await page.getByTestId('message').count(), 2);
+    assert.equal(await page.getByTestId('reasoning').count(), 1);
+  },
+  async 'a second tab sees the same answer live, and that it was stopped'(page) {
+    await signIn(page, full);
+    await page.goto(`${full}/c/conv_naming-a-small-boat`);
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.getByTestId('message').first().waitFor();
+    const before = await other.getByTestId('message').count();
+    await ask(page, 'forever');
+    await answers(page, 'in_progress').waitFor();
+    await answers(other, 'in_progress').waitFor();
+    await page.waitForTimeout(500);
+    await page.getByTestId('stop').click();
+    await answers(page, 'incomplete').last().waitFor();
+    await other.getByTestId('incomplete').getByText('Stopped').waitFor();
+    assert.equal(await other.getByTestId('message').count(), before + 2);
+    assert.equal(await answers(other).last().locator('.markdown').textContent(), await answers(page).last().locator('.markdown').textContent());
+    await other.getByTestId('continue').click();
+    await answers(other, 'completed').last().waitFor({ timeout: 30_000 });
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-role="assistant"]')].at(-1).dataset.status === 'completed');
+    assert.equal(await page.getByTestId('message').count(), before + 2);
   },
   async '100,000 messages: no jump, never more than 200 in the document'(page) {
     await signIn(page, full);
@@ -318,11 +643,15 @@ const cases = {
   async 'nothing overflows at 320 px, and the drawer works'(page) {
     await page.setViewportSize({ width: 320, height: 568 });
     await signIn(page, full);
-    for (const path of ['/c/conv_keyset-pagination', '/', '/settings', '/settings/models', '/settings/keys']) {
+    for (const path of ['/c/conv_keyset-pagination', '/c/conv_why-is-page-5-000-slow-', '/c/conv_two-days-in-ljubljana', '/c/conv_which-photo-for-the-cover-', '/c/conv_stopped-halfway', '/', '/settings', '/settings/models', '/settings/keys']) {
       await page.goto(full + path);
       await page.waitForTimeout(300);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), path);
     }
+    await page.goto(`${full}/c/conv_why-is-page-5-000-slow-`);
+    await page.getByTestId('stats').focus();
+    const tip = await page.getByTestId('stats-tip').boundingBox();
+    assert.ok(tip.x >= 0 && tip.x + tip.width <= 320, JSON.stringify(tip));
     await page.goto(full);
     await page.getByTestId('menu-button').click();
     await page.getByTestId('conversation-item').first().click();

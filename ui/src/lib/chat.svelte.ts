@@ -7,8 +7,9 @@ import { notices } from './notices.svelte';
 import { router } from './router.svelte';
 import { Row } from './row.svelte';
 import { Run } from './run';
+import { tabs } from './tabs';
 import { troubleOf, type Trouble } from './trouble';
-import type { Conversation, Item, StreamEvent } from './types';
+import { isAnswer, ofModel, type Conversation, type Item, type Part, type StreamEvent } from './types';
 
 export type Phase = 'idle' | 'sending' | 'waiting' | 'writing';
 
@@ -23,8 +24,6 @@ export class Chat {
   phase = $state<Phase>('idle');
   interrupted = $state(false);
   stopping = $state(false);
-  // The model reasons before it answers; what it thinks is not shown.
-  thinking = $state(false);
   trouble = $state.raw<Trouble | null>(null);
   // Opening, or why it did not work.
   opening = $state(false);
@@ -37,8 +36,15 @@ export class Chat {
   private responseId: string | null = null;
   private responseModel: string | null = null;
   private closed = false;
-  private unsent = '';
+  private unsent: Part[] = [];
+  // What the running answer consists of so far, by the items' ids.
+  private made = new Map<string, Row>();
+  // The incomplete answer that the running one goes on with.
+  private continued: Row | null = null;
+  // Since when the model thinks, for a page that sees all of it.
+  private thinkingSince = 0;
   private pending = '';
+  private pendingRow: Row | null = null;
   private frame = 0;
   private timer = 0;
   private pace = 0;
@@ -104,17 +110,30 @@ export class Chat {
     }
   }
 
-  async send(text: string): Promise<void> {
+  // May the newest answer be gone on with?
+  get continuable(): boolean {
+    const last = this.history.last;
+    return !this.busy && !this.history.hasNewer && !!last && isAnswer(last.item) && last.item.status === 'incomplete' && last.text !== '';
+  }
+
+  // Does the newest answer end with a call that nobody has answered yet?
+  get awaitsTool(): boolean {
+    const last = this.history.last?.item;
+    return !this.busy && !this.history.hasNewer && last?.type === 'function_call' && last.status !== 'incomplete' && !this.trouble;
+  }
+
+  // `images`: parts of type input_image.
+  async send(text: string, images: readonly Part[] = []): Promise<void> {
     if (this.busy) return;
     this.phase = 'sending';
     this.trouble = null;
-    this.unsent = text;
     if (this.history.hasNewer) await this.history.loadNewest();
-    const content = [{ type: 'input_text', text }];
+    const content = [...(text ? [{ type: 'input_text', text }] : []), ...images];
+    this.unsent = content;
     const row = new Row({ id: `local-${Date.now()}`, type: 'message', role: 'user', status: 'completed', content }, { local: true });
     this.history.append(row);
     this.follow();
-    await this.deliver(text);
+    await this.deliver(content);
   }
 
   async retry(): Promise<void> {
@@ -125,13 +144,23 @@ export class Chat {
     if (kind === 'send') return this.resend();
     try {
       // Half an answer gives way to a whole one.
-      if (this.history.last?.item.role === 'assistant') await this.history.deleteLast();
+      await this.history.deleteAnswer();
     } catch (error) {
       this.fail('The answer cannot be asked for again', messageOf(error), 'answer');
       return;
     }
     this.follow();
-    this.startRun([]);
+    await this.startRun([]);
+  }
+
+  // The incomplete answer stays where it is and grows.
+  async goOn(): Promise<void> {
+    const row = this.history.last;
+    if (!row || !this.continuable) return;
+    this.phase = 'sending';
+    this.trouble = null;
+    this.follow();
+    await this.startRun([], row);
   }
 
   // The page was not looked at for a while: another tab or device may have gone on with this conversation.
@@ -174,7 +203,7 @@ export class Chat {
     await this.deliver(this.unsent);
   }
 
-  private async deliver(text: string): Promise<void> {
+  private async deliver(content: Part[]): Promise<void> {
     try {
       if (!this.id) {
         const made = await api.post<Conversation>('/v1/conversations', { model: this.chosenModel });
@@ -188,25 +217,29 @@ export class Chat {
       this.fail('The message was not sent', messageOf(error), 'send');
       return;
     }
-    await this.startRun([{ type: 'message', role: 'user', content: [{ type: 'input_text', text }] }]);
+    await this.startRun([{ type: 'message', role: 'user', content }]);
   }
 
-  private async startRun(input: unknown[]): Promise<void> {
+  private async startRun(input: unknown[], continued: Row | null = null): Promise<void> {
     const run = this.newRun();
+    this.continued = continued;
     this.phase = 'waiting';
     // No model is known while no model server answers. It may be back by now; if not, its error becomes the answer's.
     if (!this.chosenModel) await models.refresh().catch(() => {});
     if (this.closed || this.run !== run) return;
-    run.start({ model: this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true });
+    const more = continued ? { continue: true } : {};
+    run.start({ model: this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true, ...more });
   }
 
   private newRun(): Run {
     this.run?.close();
     this.live = null;
     this.pending = '';
+    this.pendingRow = null;
+    this.made.clear();
+    this.continued = null;
     this.interrupted = false;
     this.stopping = false;
-    this.thinking = false;
     this.responseId = null;
     this.responseModel = null;
     const run: Run = new Run({
@@ -222,56 +255,100 @@ export class Chat {
   private settleState(conversation: Conversation): void {
     this.trouble = null;
     const active = conversation.active_response_id;
-    const last = this.history.last?.item;
-    if (active && !(last?.response_id === active && last.role === 'assistant')) {
-      this.newRun().attach(active);
+    const row = this.history.last;
+    const last = row?.item;
+    if (active && !(last && last.response_id === active && ofModel(last))) {
+      const run = this.newRun();
+      // An answer that is made behind an unfinished one goes on with it.
+      if (row && isAnswer(row.item) && row.item.status === 'incomplete') this.continued = row;
       this.phase = 'waiting';
       this.responseId = active;
+      run.attach(active);
       return;
     }
     this.phase = 'idle';
+    if (!last) return;
     const response = conversation.last_response;
-    if (!response || !last) return;
-    const about = last.role === 'user' ? true : last.response_id === response.id;
-    if (about) this.trouble = troubleOf(response, last.role === 'assistant');
+    const unfinished = isAnswer(last) && last.status === 'incomplete';
+    if (response && (!ofModel(last) || last.response_id === response.id || unfinished)) this.trouble = troubleOf(response, isAnswer(last));
+    if (!this.trouble && unfinished) this.trouble = troubleOf({ status: 'incomplete', error: null, incomplete_details: null }, true);
   }
 
   private onEvent(event: StreamEvent): void {
     switch (event.type) {
       case 'response.created':
+        if (event.response?.id !== this.responseId && this.id) tabs.tell(this.id);
         this.responseId = event.response?.id ?? null;
         this.responseModel = event.response?.model ?? null;
         void this.refresh();
         this.history.learnIds().catch(() => {}); // the next answer tries again
         break;
       case 'response.output_item.added':
-        this.flush();
-        if (event.item?.type === 'message') this.begin(event.item);
-        else this.thinking = event.item?.type === 'reasoning';
+        if (event.item) this.begin(event.item);
+        break;
+      case 'response.reasoning_summary_part.added':
+        if (this.rowOf(event)?.text || this.pending) this.take(event, '\n\n');
         break;
       case 'response.output_text.delta':
+      case 'response.reasoning_summary_text.delta':
+      case 'response.reasoning_text.delta':
+      case 'response.function_call_arguments.delta':
+        this.take(event, event.delta ?? '');
+        break;
       case 'response.refusal.delta':
-        this.pending += event.delta ?? '';
-        this.schedule();
+        this.flush();
+        this.rowOf(event)?.refuse(event.delta ?? '');
         break;
       case 'response.output_item.done':
-        this.flush();
-        if (event.item && this.live?.item.id === event.item.id) this.live.replace(this.complete(event.item));
+        if (event.item) this.finish(event.item);
         break;
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
-        this.flush();
         this.end(event);
     }
   }
 
+  private rowOf(event: StreamEvent): Row | null {
+    return this.made.get(event.item_id ?? '') ?? this.live;
+  }
+
+  private take(event: StreamEvent, text: string): void {
+    const row = this.rowOf(event);
+    if (row !== this.pendingRow) this.flush();
+    this.pendingRow = row;
+    this.pending += text;
+    this.schedule();
+  }
+
   private begin(item: Item): void {
+    this.flush();
+    const full = this.complete(item);
+    const old = isAnswer(item) ? this.continued : null;
+    const stored = this.history.rows.find((row) => row.item.id === item.id && row !== old);
     this.keepLive();
-    this.live = new Row({ ...this.complete(item), status: 'in_progress' }, { live: true });
+    if (old) this.continued = null;
+    this.history.keepPlace(() => {
+      if (stored) this.history.take(stored);
+      if (old) {
+        this.history.take(old);
+        old.goOn(full);
+      }
+      this.live = old ?? new Row({ ...full, status: 'in_progress' }, { live: true });
+    });
+    this.made.set(item.id, this.live!);
     this.phase = 'writing';
-    this.thinking = false;
-    notices.announce('Answer started.');
+    if (item.type === 'reasoning') this.thinkingSince = Date.now();
+    if (isAnswer(item)) notices.announce('Answer started.');
+    else if (item.type === 'reasoning') notices.announce('Thinking.');
+  }
+
+  private finish(item: Item): void {
+    this.flush();
+    const row = this.made.get(item.id);
+    if (!row) return;
+    row.replace(this.complete(item));
+    if (item.type === 'reasoning' && this.run?.whole) row.seconds = (Date.now() - this.thinkingSince) / 1000;
   }
 
   private complete(item: Item): Item {
@@ -291,15 +368,25 @@ export class Chat {
   }
 
   private end(event: StreamEvent): void {
+    this.flush();
     const response = event.response;
     const status = response?.status ?? 'completed';
-    const partial = this.live !== null;
-    if (this.live?.item.status === 'in_progress') this.live.close(status === 'completed' ? 'completed' : 'incomplete');
+    // Normally all of it is here already. Not so after a long sleep: the server then tells the end only.
+    for (const item of response?.output ?? []) {
+      const row = this.made.get(item.id);
+      if (row ? row.item.status !== 'in_progress' : this.history.has(item.id)) continue;
+      if (!row) this.begin(item);
+      this.finish(item);
+    }
+    for (const row of this.made.values()) if (row.item.status === 'in_progress') row.close(status === 'completed' ? 'completed' : 'incomplete');
+    const answer = [...this.made.values()].findLast((row) => isAnswer(row.item));
+    if (answer && response) answer.item = { ...answer.item, usage: response.usage ?? answer.item.usage, timing: response.timing ?? answer.item.timing };
     this.keepLive();
     this.phase = 'idle';
     this.stopping = false;
     this.interrupted = false;
-    if (response) this.trouble = troubleOf(response, partial);
+    if (response) this.trouble = troubleOf(response, !!(answer ?? this.continued));
+    this.continued = null;
     notices.announce(this.trouble ? `${this.trouble.title}.` : 'Answer finished.');
     void this.refresh();
   }
@@ -348,7 +435,7 @@ export class Chat {
 
   private fail(title: string, message: string, retry: Trouble['retry']): void {
     if (this.live) {
-      this.live.close('incomplete');
+      for (const row of this.made.values()) if (row.item.status === 'in_progress') row.close('incomplete');
       this.keepLive();
     }
     this.phase = 'idle';
@@ -372,10 +459,11 @@ export class Chat {
 
   private flush(): void {
     const text = this.pending;
+    const row = this.pendingRow;
     this.pending = '';
-    if (!text || !this.live) return;
+    if (!text || !row) return;
     const start = performance.now();
-    this.live.append(text);
+    row.append(text);
     queueMicrotask(() => (this.pace = performance.now() - start));
   }
 }

@@ -1,9 +1,9 @@
 // The messages of one conversation that are on the page: a window (window.ts) that pages at both ends, and the requests that
 // fill it. Rows that were sent from here stand at its end under a local id until the server's is known.
-import { api, enc } from './api';
+import { api, ApiError, enc } from './api';
 import { notices } from './notices.svelte';
 import { Row } from './row.svelte';
-import { textOf, type Item, type List } from './types';
+import { imagesOf, ofModel, textOf, type Item, type List } from './types';
 import { newest, pageRows, withNewer, withOlder, type WindowState } from './window';
 
 export class History {
@@ -110,11 +110,24 @@ export class History {
     this.window = withNewer(this.window, [row], false);
   }
 
-  async deleteLast(): Promise<void> {
-    const last = this.last;
-    if (!last) return;
-    await api.delete(`${this.path()}/items/${enc(last.item.id)}`);
-    this.window = { ...this.window, rows: this.window.rows.filter((row) => row !== last) };
+  // Takes a row out of the window, not out of the conversation.
+  take(row: Row): void {
+    this.window = { ...this.window, rows: this.window.rows.filter((one) => one !== row) };
+  }
+
+  // The newest answer, with the thoughts and calls that belong to it.
+  async deleteAnswer(): Promise<void> {
+    const response = this.last?.item.response_id;
+    for (let last = this.last; last && ofModel(last.item); last = this.last) {
+      if (last.item.response_id !== response) return;
+      try {
+        await api.delete(`${this.path()}/items/${enc(last.item.id)}`);
+      } catch (error) {
+        if (!(error instanceof ApiError && error.status === 404)) throw error; // gone already
+      }
+      this.take(last);
+      if (!response) return;
+    }
   }
 
   // Messages sent from here get the ids that the server gave them. Throws when the server cannot be asked.
@@ -127,7 +140,7 @@ export class History {
     const page = await api.get<List<Item>>(`${this.path()}/items?order=asc&limit=${pageRows}${after}`);
     const sent = page.data.filter((item) => item.role === 'user');
     for (const row of local) {
-      const at = sent.findIndex((item) => (item.truncated ? row.text.startsWith(textOf(item)) : textOf(item) === row.text));
+      const at = sent.findIndex((item) => isSame(item, row));
       const [item] = at < 0 ? [] : sent.splice(at, 1);
       if (!item) continue;
       row.local = false;
@@ -138,4 +151,10 @@ export class History {
   private rowsOf(items: readonly Item[]): Row[] {
     return items.filter((item) => item.status !== 'in_progress' && !this.elsewhere(item)).map((item) => new Row(item));
   }
+}
+
+// Is this the message that was sent as `row`? A cut item of several parts comes without any.
+function isSame(item: Item, row: Row): boolean {
+  if (item.truncated) return row.text.startsWith(textOf(item));
+  return textOf(item) === row.text && imagesOf(item).length === imagesOf(row.item).length;
 }

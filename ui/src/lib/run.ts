@@ -6,6 +6,7 @@ import { SseParser } from './sse';
 import type { StreamEvent } from './types';
 
 const silenceMs = 45_000; // the server sends a comment at least every 15 s
+const staleMs = 20_000; // after this much silence a page that is looked at again does not trust its connection
 const hiddenMs = 30_000; // a hidden page gives its connection back: a browser has six for each host
 const firstRetryMs = 400;
 const lastRetryMs = 10_000;
@@ -22,10 +23,15 @@ export interface RunListener {
 export class Run {
   id: string | null = null;
   ended = false;
+  // Has this page seen the answer from its beginning without a break?
+  whole = false;
   private last = -1;
   private attempt = 0;
   private closed = false;
+  // The page is hidden, and nothing is read until it is shown again.
   private letGo = false;
+  // The next try need not wait: nothing has failed.
+  private soon = false;
   private stopWanted = false;
   private heardAt = Date.now();
   private connection: AbortController | null = null;
@@ -35,9 +41,11 @@ export class Run {
   constructor(private readonly listener: RunListener) {
     document.addEventListener('visibilitychange', this.visibility);
     addEventListener('online', this.online);
+    if (document.hidden) this.visibility(); // opened in the background
   }
 
   start(body: unknown): void {
+    this.whole = true;
     void this.follow((signal) => request('POST', '/v1/responses', body, signal));
   }
 
@@ -79,7 +87,8 @@ export class Run {
       if (this.closed || this.ended) break;
       if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 408 && error.status !== 429) return this.fail(error);
       if (!this.id) return this.fail(isAbort(error) || !error ? new ApiError('The connection was lost while sending.', 0, 'network') : error);
-      this.listener.interrupted(true);
+      this.whole = false;
+      if (!this.letGo && !this.soon) this.listener.interrupted(true);
       await this.pause(error instanceof ApiError ? error.retryAfter : null);
       open = (signal) => this.resume(signal);
     }
@@ -131,6 +140,7 @@ export class Run {
     if (!this.id && event.response?.id) {
       this.id = event.response.id;
       if (this.stopWanted) this.stop().catch(() => {});
+      if (this.letGo) this.connection?.abort();
     }
     if (terminal.has(event.type)) this.ended = true;
     this.listener.event(event);
@@ -138,11 +148,24 @@ export class Run {
 
   // Waits before the next try: longer each time, never in step with other pages, and not at all while nobody looks.
   private async pause(retryAfter: number | null): Promise<void> {
-    const ceiling = Math.min(lastRetryMs, firstRetryMs * 2 ** this.attempt++);
-    const wait = this.letGo ? 0 : Math.max(ceiling * (0.5 + Math.random() / 2), (retryAfter ?? 0) * 1000);
-    await new Promise<void>((resolve) => {
-      this.wake = resolve;
-      if (!(document.hidden && this.letGo)) setTimeout(resolve, wait);
+    const soon = this.soon;
+    this.soon = false;
+    if (!soon && !this.letGo) {
+      const ceiling = Math.min(lastRetryMs, firstRetryMs * 2 ** this.attempt++);
+      await this.sleep(Math.max(ceiling * (0.5 + Math.random() / 2), (retryAfter ?? 0) * 1000));
+    }
+    // However often the network comes and goes meanwhile.
+    while (this.letGo && !this.closed) await this.sleep(null);
+  }
+
+  // Null: until woken.
+  private sleep(ms: number | null): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = ms === null ? 0 : setTimeout(resolve, ms);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
   }
 
@@ -151,12 +174,17 @@ export class Run {
     if (document.hidden) {
       this.hiddenTimer = window.setTimeout(() => {
         this.letGo = true;
-        this.connection?.abort();
+        // A request that has no id yet could not be found again: it is let go as soon as it has one.
+        if (this.id) this.connection?.abort();
+        this.wake();
       }, hiddenMs);
       return;
     }
     // A connection that slept with the machine may look alive for minutes.
-    if (!this.letGo && Date.now() - this.heardAt > 20_000) this.connection?.abort();
+    if (!this.letGo && Date.now() - this.heardAt > (this.id ? staleMs : silenceMs)) {
+      this.soon = true;
+      this.connection?.abort();
+    }
     this.letGo = false;
     this.wake();
   };

@@ -32,3 +32,11 @@ export function ago(time: number | null, now = Date.now() / 1000): string {
   if (seconds < 30 * day) return `${Math.floor(seconds / day)} d ago`;
   return new Date(time * 1000).toLocaleDateString();
 }
+
+// How long something took: "0.4 s", "12 s", "3 min 5 s".
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 99.5) return `${Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}

@@ -40,14 +40,42 @@ export interface Part {
   type: string;
   text?: string;
   refusal?: string;
+  // Images: a file of this server's, or an address elsewhere.
+  file_id?: string | null;
+  image_url?: string | null;
 }
 
+export interface Usage {
+  input_tokens: number;
+  output_tokens: number;
+  total_tokens: number;
+  input_tokens_details?: { cached_tokens?: number } | null;
+  output_tokens_details?: { reasoning_tokens?: number } | null;
+}
+
+export interface Timing {
+  first_token_ms: number;
+  duration_ms: number;
+  tokens_per_second: number | null;
+}
+
+// Messages, reasoning, function calls and their outputs; other types are kept and shown as they came.
 export interface Item {
   id: string;
   type: string;
-  role: 'user' | 'assistant' | 'system' | 'developer';
-  status: 'completed' | 'incomplete' | 'in_progress';
+  role?: 'user' | 'assistant' | 'system' | 'developer';
+  status?: 'completed' | 'incomplete' | 'in_progress' | null;
   content?: Part[];
+  // reasoning
+  summary?: Part[];
+  // function_call and function_call_output
+  call_id?: string;
+  name?: string;
+  arguments?: string;
+  output?: string | Part[];
+  // of an answer
+  usage?: Usage | null;
+  timing?: Timing | null;
   created_at?: number;
   response_id?: string | null;
   model?: string | null;
@@ -111,6 +139,15 @@ export interface ResponseObject {
   error: Failure | null;
   incomplete_details: { reason: string } | null;
   output?: Item[];
+  usage?: Usage | null;
+  timing?: Timing | null;
+}
+
+export interface StoredFile {
+  id: string;
+  bytes: number;
+  filename: string;
+  media_type?: string;
 }
 
 // One event of a response stream. Unknown types pass the parser and are ignored by the reader.
@@ -127,8 +164,41 @@ export interface StreamEvent {
   error?: Failure;
 }
 
-export function textOf(item: Item): string {
+const joined = (parts: readonly Part[] | undefined) => {
   let text = '';
-  for (const part of item.content ?? []) text += part.text ?? part.refusal ?? '';
+  for (const part of parts ?? []) text += part.text ?? '';
+  return text;
+};
+
+// What there is to read in an item: a message's words without a refusal, the thoughts, a call's arguments, an output.
+export function textOf(item: Item): string {
+  switch (item.type) {
+    case 'message':
+      return joined(item.content);
+    case 'reasoning':
+      // Some servers give the thoughts themselves, as content, instead of a summary.
+      return (item.summary ?? []).map((part) => part.text ?? '').join('\n\n') || joined(item.content);
+    case 'function_call':
+      return item.arguments ?? '';
+    case 'function_call_output':
+      return typeof item.output === 'string' ? item.output : joined(item.output);
+    default:
+      return joined(item.content);
+  }
+}
+
+export function refusalOf(item: Item): string {
+  let text = '';
+  for (const part of item.content ?? []) text += part.refusal ?? '';
   return text;
 }
+
+export function imagesOf(item: Item): Part[] {
+  const parts = Array.isArray(item.output) ? item.output : item.content;
+  return (parts ?? []).filter((part) => part.type === 'input_image');
+}
+
+export const isAnswer = (item: Item) => item.type === 'message' && item.role === 'assistant';
+
+// Did a model make this, as opposed to a person or a program?
+export const ofModel = (item: Item) => isAnswer(item) || item.type === 'reasoning' || item.type === 'function_call';
