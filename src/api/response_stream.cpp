@@ -6,6 +6,7 @@
 namespace confab::api {
 
 Task<void> ResponseStreamer::stream(web::StreamWriter& writer) {
+    writer_ = &writer;
     tick_ = context_.shard.ticker().every_tick([this, &writer](auto now) { look_at_viewer(writer, now); });
     Step step = Step::more;
     while (step == Step::more) {
@@ -24,34 +25,59 @@ void ResponseStreamer::client_gone() {
 }
 
 Task<ResponseStreamer::Step> ResponseStreamer::follow(web::StreamWriter& writer) {
-    const auto deadline = net::Deadline::after(kKeepAliveEvery);
-    std::optional<chat::Batch> batch;
-    if (own_run_) {
-        batch = co_await own_run_->next(next_, deadline);
-    } else {
-        batch = co_await context_.directory.next(user_, id_, next_, deadline);
-    }
+    const chat::Sequence began_at = next_;
+    auto batch = co_await look();
     if (!batch) {
         co_return Step::not_live;
     }
+    const bool silent = batch->bytes.empty() && next_ == began_at && !writer.has_rest();
     next_ = batch->next;
     if (batch->finished) {
         batch->bytes += chat::kDoneEvent;
-    } else if (batch->bytes.empty()) {
+    } else if (silent) {
         batch->bytes = ":\n\n";
     }
     const bool written = co_await write_watched(writer, *batch);
     co_return written && !batch->finished ? Step::more : Step::done;
 }
 
+// What is to be written next; nothing when the run is not under way.
+Task<std::optional<chat::Batch>> ResponseStreamer::look() {
+    const auto deadline = net::Deadline::after(kKeepAliveEvery);
+    near_run_ = own_run_ ? own_run_ : context_.runs.find(user_, id_);
+    if (!near_run_) {
+        co_return co_await context_.directory.next(user_, id_, next_, deadline);
+    }
+    if (!own_run_ && !near_run_->facts().stored) {
+        co_return std::nullopt;
+    }
+    co_await near_run_->wait_for_news(*this, deadline);
+    co_return near_run_->render(next_);
+}
+
+// Straight to the client's socket, without this stream's coroutine. The end of the stream is left to it.
+void ResponseStreamer::take_news() {
+    if (near_run_->finished()) {
+        return;
+    }
+    thread_local std::string bytes;  // of the shard; empty between two calls
+    bytes.clear();
+    const chat::Sequence next = near_run_->render_to(bytes, next_);
+    if (!bytes.empty() && writer_->offer(bytes) != web::StreamWriter::Offer::refused) {
+        next_ = next;
+    }
+}
+
 // Piece by piece, so that progress shows.
 Task<bool> ResponseStreamer::write_watched(web::StreamWriter& writer, const chat::Batch& batch) {
     writing_ = &batch;
     bool written = true;
-    for (std::size_t at = 0; written && at < batch.bytes.size(); at += kViewerPieceBytes) {
+    std::size_t at = 0;
+    do {  // once at least: an offer may have left something over
         progress_at_ = net::Deadline::Clock::now();
         written = co_await writer.write(std::string_view(batch.bytes).substr(at, kViewerPieceBytes));
-    }
+        at += kViewerPieceBytes;
+    } while (written && at < batch.bytes.size());
     writing_ = nullptr;
     co_return written;
 }

@@ -15,7 +15,7 @@ inline constexpr std::int64_t kViewerLagBytesMax = 64 * 1024;  // rendered
 inline constexpr std::chrono::seconds kViewerStuckMax{2};
 inline constexpr std::size_t kViewerPieceBytes = 16 * 1024;  // taking so much is progress
 
-class ResponseStreamer final : public web::Streamer {
+class ResponseStreamer final : public web::Streamer, private chat::DirectViewer {
 public:
     // `own_run` is set for the connection that started a run which must not outlive it (not background): its leaving
     // cancels the run.
@@ -41,6 +41,13 @@ public:
 private:
     enum class Step : std::uint8_t { more, done, not_live };
     Task<Step> follow(web::StreamWriter& writer);
+    Task<std::optional<chat::Batch>> look();
+    void take_news() override;
+
+    chat::Sequence position() const override { return next_; }
+
+    bool stuck() const override { return writer_->has_rest(); }
+
     Task<bool> write_watched(web::StreamWriter& writer, const chat::Batch& batch);
     void look_at_viewer(web::StreamWriter& writer, std::chrono::steady_clock::time_point now);
     Task<void> replay(web::StreamWriter& writer);
@@ -60,6 +67,8 @@ private:
     store::ResponseId id_;
     chat::Sequence next_;
     chat::RunPtr own_run_;
+    chat::RunPtr near_run_;                 // the run, while it is on this shard and this viewer follows it
+    web::StreamWriter* writer_ = nullptr;   // while stream() runs
     const chat::Batch* writing_ = nullptr;  // the batch that the viewer is taking
     std::chrono::steady_clock::time_point progress_at_{};
     net::Ticker::Subscription tick_;

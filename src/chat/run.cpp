@@ -13,7 +13,7 @@ constexpr std::size_t kLeaseStepBytes = 64 * 1024;
 Run::Run(net::Executor executor, Origin origin, meter::Lease lease)
     : executor_(executor), origin_(std::move(origin)), lease_(std::move(lease)), waiting_for_save_(executor) {
     append_opening_events(log_, origin_.facts.background);
-    settle();
+    show();
 }
 
 void append_opening_events(EventLog& log, bool background) {
@@ -37,7 +37,6 @@ void Run::settle() {
     if (log_.bytes() + output_.bytes_held() > lease_.bytes() && !lease_.grow(kLeaseStepBytes)) {
         out_of_memory_ = true;
     }
-    show();
 }
 
 // The log has grown.
@@ -57,6 +56,12 @@ void Run::reveal(ShowLimit::Time now) {
     }
     shown_->store(rendered_bytes(visible_), std::memory_order_relaxed);
     for (Viewer* viewer : viewers_) {
+        if (viewer->direct != nullptr) {
+            viewer->direct->take_news();
+            if (viewer->direct->position() >= visible_ && !viewer->direct->stuck() && !finished_) {
+                continue;
+            }
+        }
         viewer->waker.notify();
     }
 }
@@ -136,33 +141,38 @@ net::Task<void> Run::wait_until_saved() {
 
 net::Task<Batch> Run::next(Sequence from, net::Deadline deadline) {
     Viewer viewer{net::Waker(executor_), deadline};
-    viewers_.push_back(&viewer);
-
-    struct Leave {
-        std::vector<Viewer*>& viewers;
-        Viewer* viewer;
-
-        ~Leave() { std::erase(viewers, viewer); }
-    } leave{viewers_, &viewer};
-
+    const Watching watching(viewers_, viewer);
     while (visible_ <= from && !finished_ && !deadline.passed()) {
         co_await viewer.waker.wait();
     }
     co_return render(from);
 }
 
+net::Task<void> Run::wait_for_news(DirectViewer& direct, net::Deadline deadline) {
+    Viewer viewer{net::Waker(executor_), deadline, &direct};
+    const Watching watching(viewers_, viewer);
+    while (visible_ <= direct.position() && !direct.stuck() && !finished_ && !deadline.passed()) {
+        co_await viewer.waker.wait();
+    }
+}
+
 Batch Run::render(Sequence from) const {
     Batch batch;
-    batch.next = from;
-    const EventRenderer renderer(origin_.facts, end_, log_);
     batch.start = rendered_bytes(std::min(from, visible_));
     batch.shown = shown_;
-    while (batch.next < visible_ && batch.bytes.size() < kBatchBytesMax) {
-        renderer.render(batch.bytes, batch.next, log_.at(batch.next));
-        ++batch.next;
-    }
+    batch.next = render_to(batch.bytes, from);
     batch.finished = finished_ && batch.next >= visible_;
     return batch;
+}
+
+Sequence Run::render_to(std::string& out, Sequence from) const {
+    const EventRenderer renderer(origin_.facts, end_, log_);
+    Sequence next = from;
+    while (next < visible_ && out.size() < kBatchBytesMax) {
+        renderer.render(out, next, log_.at(next));
+        ++next;
+    }
+    return next;
 }
 
 // Of the events before this one, roughly.

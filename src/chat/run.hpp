@@ -27,6 +27,18 @@
 
 namespace confab::chat {
 
+// A viewer on the run's own shard, to whom news can be told in the call that brings it.
+class DirectViewer {
+public:
+    virtual ~DirectViewer() = default;
+    // Takes the events from its position on, if it can at once.
+    virtual void take_news() = 0;
+    // The number of the first event that it has not taken.
+    virtual Sequence position() const = 0;
+    // It waits for its client, and has to be woken.
+    virtual bool stuck() const = 0;
+};
+
 // One look at a run's log.
 struct Batch {
     std::string bytes;       // rendered events
@@ -108,6 +120,12 @@ public:
     // Events from `from` on, at most kBatchBytesMax of them; waits until there is one, the run is finished, or
     // `deadline`.
     net::Task<Batch> next(Sequence from, net::Deadline deadline);
+    // The same in two steps for a viewer on this shard: while it waits, it is told of news directly. Returns when there
+    // are events that it has not taken, it is stuck, the run is finished, or `deadline`.
+    net::Task<void> wait_for_news(DirectViewer& direct, net::Deadline deadline);
+    Batch render(Sequence from) const;
+    // Appends events from `from` on to `out`, at most kBatchBytesMax of them; returns the number after the last.
+    Sequence render_to(std::string& out, Sequence from) const;
     net::Task<void> wait_until_finished(net::Deadline deadline = net::Deadline::never());
     // Wakes viewers whose deadline has passed.
     void wake_late_viewers(std::chrono::steady_clock::time_point now);
@@ -125,6 +143,24 @@ private:
     struct Viewer {
         net::Waker waker;
         net::Deadline deadline;
+        DirectViewer* direct = nullptr;
+    };
+
+    // On the list for as long as it lives.
+    class Watching {
+    public:
+        Watching(std::vector<Viewer*>& viewers, Viewer& viewer) : viewers_(viewers), viewer_(&viewer) {
+            viewers_.push_back(&viewer);
+        }
+
+        Watching(const Watching&) = delete;
+        Watching& operator=(const Watching&) = delete;
+
+        ~Watching() { std::erase(viewers_, viewer_); }
+
+    private:
+        std::vector<Viewer*>& viewers_;
+        Viewer* viewer_;
     };
 
     void on_text(std::string_view text) override {
@@ -160,10 +196,12 @@ private:
 
     bool takes_more();
     void settle();
+
+    void on_read_end() override { show(); }
+
     void show();
     void reveal(ShowLimit::Time now);
     void break_off();
-    Batch render(Sequence from) const;
     std::int64_t rendered_bytes(Sequence before) const;
 
     net::Executor executor_;

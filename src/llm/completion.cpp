@@ -25,6 +25,7 @@ public:
         CompletionSink& sink
     )
         : upstream_(std::move(upstream)),
+          sink_(sink),
           stream_(sink),
           call_(client, executor, upstream_, request(*upstream_, std::move(body)), *this) {}
 
@@ -80,7 +81,10 @@ private:
         return stream_.done() ? net::Flow::finish : net::Flow::go_on;
     }
 
+    void on_read_end() override { sink_.on_read_end(); }
+
     UpstreamPtr upstream_;
+    CompletionSink& sink_;
     CompletionStream stream_;
     UpstreamCall call_;
     std::string error_body_;

@@ -18,6 +18,9 @@ public:
     virtual void on_reasoning(std::string_view text) = 0;
     virtual void on_refusal(std::string_view text) = 0;
     virtual void on_tool_call(const ToolCallDelta& delta) = 0;
+
+    // All that came together has been told: the moment to show it.
+    virtual void on_read_end() {}
 };
 
 // Bytes that an answer may still have, counted over its text, reasoning, refusal and tool arguments.

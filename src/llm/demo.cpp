@@ -50,6 +50,7 @@ net::Task<base::Result<Outcome>> DemoCompletion::run() {
     while (!rest.empty() && !cancelled_) {
         const std::string_view piece = demo_piece(rest);
         sink_.on_text(piece);
+        sink_.on_read_end();
         rest.remove_prefix(piece.size());
         timer_.expires_after(kDemoPace);
         boost::system::error_code ec;

@@ -43,7 +43,9 @@ Task<base::Result<net::HttpHead>> UpstreamCall::send() {
         if (slot_ && is_overload(failure)) {
             slot_->refused();
         }
-        const auto wait = delivered_ || cancelled_ ? std::nullopt : retries.next(failure, net::Deadline::Clock::now());
+        const bool endless = held_.size() >= kErrorBodyBytesMax;
+        const auto wait =
+            delivered_ || cancelled_ || endless ? std::nullopt : retries.next(failure, net::Deadline::Clock::now());
         if (!wait || !call_) {
             slot_.reset();
             deliver_held();
@@ -135,7 +137,7 @@ void UpstreamCall::on_head(const net::HttpHead& head) {
 net::Flow UpstreamCall::on_body(std::string_view bytes) {
     if (head_->status >= 400) {
         held_ += bytes.substr(0, kErrorBodyBytesMax - std::min(kErrorBodyBytesMax, held_.size()));
-        return net::Flow::go_on;
+        return held_.size() < kErrorBodyBytesMax ? net::Flow::go_on : net::Flow::finish;  // it may be endless
     }
     if (!std::exchange(delivered_, true)) {
         sink_.on_head(*head_);

@@ -38,6 +38,13 @@ public:
 private:
     void on_head(const net::HttpHead& head) override;
     net::Flow on_body(std::string_view bytes) override;
+
+    void on_read_end() override {
+        if (delivered_) {
+            sink_.on_read_end();
+        }
+    }
+
     net::Task<base::Result<net::HttpHead>> try_once();
     TryFailure failure_of(const base::Result<net::HttpHead>& sent) const;
     void deliver_held();

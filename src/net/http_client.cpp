@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <list>
 #include <set>
 
@@ -15,6 +14,7 @@
 
 #include "base/text.hpp"
 #include "net/body_feed.hpp"
+#include "net/http_failure.hpp"
 #include "net/http_transfer.hpp"
 #include "net/plain_http.hpp"
 
@@ -23,9 +23,10 @@ namespace confab::net {
 namespace {
 
 constexpr long kConnectTimeoutMs = 10'000;
-constexpr long kReadBufferBytes = 1024;       // per live transfer, libcurl's least; tokens are small, streams are many
-constexpr std::chrono::seconds kDrainMax{2};  // for what follows the end of an answer
-constexpr std::size_t kIdleHandlesMax = 32;   // easy handles kept for reuse
+constexpr long kReadBufferBytes = 1024;  // per live transfer, libcurl's least; tokens are small, streams are many
+constexpr std::uint64_t kDrainBytesMax = 64 * 1024;  // a new connection is cheaper than more
+constexpr std::chrono::seconds kDrainMax{2};         // for what follows the end of an answer
+constexpr std::size_t kIdleHandlesMax = 32;          // easy handles kept for reuse
 constexpr int kEventsPerWake = 128;
 constexpr int kRoundsPerWake = 8;  // then others have their turn
 
@@ -34,104 +35,13 @@ void init_curl_once() {
     CONFAB_ASSERT(result == CURLE_OK);
 }
 
-// As libcurl understands it: the upper-case form of http_proxy is ignored, for CGI's sake.
-bool proxy_in_environment() {
-    return std::ranges::any_of(std::array{"http_proxy", "all_proxy", "ALL_PROXY"}, [](const char* name) {
-        const char* value = std::getenv(name);
-        return value != nullptr && *value != '\0';
-    });
-}
-
 template <class T>
 void set(CURL* handle, CURLoption option, T value) {
     const CURLcode result = curl_easy_setopt(handle, option, value);
     CONFAB_ASSERT(result == CURLE_OK);
 }
 
-// Scheme and host of where a redirect points, without what could be secret (user, path, query).
-std::string redirect_target(std::string_view location) {
-    const auto slashes = location.find("//");
-    const bool absolute = slashes == 0 || (slashes <= 10 && location[slashes - 1] == ':');
-    if (!absolute) {
-        return "another path of the same server";
-    }
-    const std::string_view rest = location.substr(slashes + 2);
-    std::string_view host = rest.substr(0, rest.find_first_of("/?#\\"));
-    host.remove_prefix(host.rfind('@') == std::string_view::npos ? 0 : host.rfind('@') + 1);
-    std::string target(location.substr(0, slashes + 2));
-    for (const char c : host.substr(0, 253)) {
-        target += c > ' ' && c < 0x7F ? c : '?';
-    }
-    return target;
-}
-
-base::Error redirected(unsigned status, std::string_view location) {
-    return http_failure(
-        base::Errc::upstream_failed,
-        "upstream_redirect",
-        "The model server redirects (HTTP " + std::to_string(status) + ") to " + redirect_target(location) +
-            ". Confab does not follow, for the API key must not go elsewhere: correct the server's base URL."
-    );
-}
-
-base::Error translate(CURLcode result, const char* detail) {
-    const std::string text = *detail != '\0' ? detail : curl_easy_strerror(result);
-    switch (result) {
-        case CURLE_COULDNT_RESOLVE_HOST:
-        case CURLE_COULDNT_RESOLVE_PROXY:
-            return http_failure(
-                base::Errc::upstream_failed,
-                "upstream_unreachable",
-                "The model server's host name cannot be resolved: " + text + "."
-            );
-        case CURLE_COULDNT_CONNECT:
-            return http_failure(
-                base::Errc::upstream_failed, "upstream_unreachable", "The model server cannot be reached: " + text + "."
-            );
-        case CURLE_OPERATION_TIMEDOUT:
-            return http_failure(
-                base::Errc::upstream_timeout,
-                "upstream_timeout",
-                "The model server did not answer in time: " + text + "."
-            );
-        case CURLE_SSL_CONNECT_ERROR:
-        case CURLE_PEER_FAILED_VERIFICATION:
-        case CURLE_SSL_CERTPROBLEM:
-        case CURLE_SSL_CACERT_BADFILE:
-        case CURLE_SSL_CIPHER:
-        case CURLE_SSL_ISSUER_ERROR:
-        case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-        case CURLE_SSL_INVALIDCERTSTATUS:
-            return http_failure(
-                base::Errc::upstream_failed,
-                "upstream_tls",
-                "The secure connection to the model server failed: " + text + "."
-            );
-        case CURLE_URL_MALFORMAT:
-        case CURLE_UNSUPPORTED_PROTOCOL:
-            return http_failure(
-                base::Errc::upstream_failed,
-                "upstream_bad_url",
-                "The model server's base URL is not usable: " + text + "."
-            );
-        default:
-            return http_failure(
-                base::Errc::upstream_failed,
-                "upstream_disconnected",
-                "The connection to the model server broke: " + text + "."
-            );
-    }
-}
-
 }  // namespace
-
-base::Error http_failure(base::Errc errc, std::string code, std::string message) {
-    base::Error error;
-    error.errc = errc;
-    error.code = std::move(code);
-    error.message = std::move(message);
-    return error;
-}
 
 struct HttpClient::Impl final : PlainHttp::Owner {
     using Transfer = HttpTransfer;
@@ -319,7 +229,7 @@ struct HttpClient::Impl final : PlainHttp::Owner {
         deliver_curl_head(transfer);
         std::optional<base::Error> error;
         if (result != CURLE_OK) {
-            error = translate(result, transfer.curl->detail.data());
+            error = curl_failure(result, transfer.curl->detail.data());
         }
         conclude(transfer, std::move(error));
     }
@@ -329,7 +239,7 @@ struct HttpClient::Impl final : PlainHttp::Owner {
         curl_easy_getinfo(transfer.curl->handle, CURLINFO_ACTIVESOCKET, &socket);
         const int own = socket == CURL_SOCKET_BAD ? -1 : ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
         if (own < 0) {
-            conclude(transfer, translate(CURLE_COULDNT_CONNECT, "no socket is left"));
+            conclude(transfer, curl_failure(CURLE_COULDNT_CONNECT, "no socket is left"));
             return;
         }
         ::epoll_ctl(epoll.native_handle(), EPOLL_CTL_DEL, socket, nullptr);  // would outlive its number otherwise
@@ -590,7 +500,8 @@ void HttpTransfer::deliver_head(unsigned status) {
 std::optional<Flow> HttpTransfer::deliver_body(std::string_view bytes) {
     client->counters.bytes_received += bytes.size();
     if (sink == nullptr) {
-        return Flow::go_on;  // draining
+        drained_bytes += bytes.size();
+        return drained_bytes <= kDrainBytesMax ? std::optional(Flow::go_on) : std::nullopt;
     }
     if (body_bytes + bytes.size() > request.body_bytes_max) {
         finish(

@@ -1,8 +1,8 @@
 // HttpClient: the one HTTP client of a shard, made once and kept for as long as the server runs.
 //
 // Two engines with one connection pool each serve the shard's requests. libcurl has TLS, HTTP/2 where TLS offers it,
-// and proxies from the environment (http_proxy, https_proxy, no_proxy); it appears only in http_client.cpp. What goes
-// to an http:// address without a proxy is carried by PlainHttp.
+// and proxies from the environment (http_proxy, https_proxy, no_proxy); it appears only in http_client.cpp and
+// http_failure.cpp. What goes to an http:// address without a proxy is carried by PlainHttp.
 //
 // All sockets sit in an epoll set of their own, which Asio watches as a single descriptor: one wake-up serves every
 // socket that is ready, and no per-read re-arming is needed.

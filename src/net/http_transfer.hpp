@@ -11,14 +11,12 @@
 #include "net/body_feed.hpp"
 #include "net/http_client.hpp"
 
-using CURL = void;  // as in curl.h, which only http_client.cpp includes
+using CURL = void;  // as in curl.h, which only http_client.cpp and http_failure.cpp include
 struct curl_slist;
 
 namespace confab::net {
 
 class PlainConnection;
-
-base::Error http_failure(base::Errc errc, std::string code, std::string message);
 
 struct HttpTransfer {
     HttpTransfer(HttpClient::Impl& impl, Executor executor) : client(&impl), ended(executor) {}
@@ -36,6 +34,7 @@ struct HttpTransfer {
     Waker ended;
     Deadline patience = Deadline::never();  // of the next byte
     std::uint64_t body_bytes = 0;
+    std::uint64_t drained_bytes = 0;
 
     // libcurl's share.
     struct Curl {

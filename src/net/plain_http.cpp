@@ -1,11 +1,16 @@
 #include "net/plain_http.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/text.hpp"
 #include "net/http_answer_parser.hpp"
+#include "net/http_failure.hpp"
 
 namespace confab::net {
 
@@ -32,6 +37,14 @@ bool is_port(std::string_view text) {
 }
 
 }  // namespace
+
+// As libcurl understands it: the upper-case form of http_proxy is ignored, for CGI's sake.
+bool proxy_in_environment() {
+    return std::ranges::any_of(std::array{"http_proxy", "all_proxy", "ALL_PROXY"}, [](const char* name) {
+        const char* value = std::getenv(name);
+        return value != nullptr && *value != '\0';
+    });
+}
 
 std::optional<PlainUrl> parse_plain_url(std::string_view url) {
     constexpr std::string_view kScheme = "http://";

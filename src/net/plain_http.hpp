@@ -30,6 +30,9 @@ struct PlainUrl {
 
 std::optional<PlainUrl> parse_plain_url(std::string_view url);
 
+// Requests to http:// addresses are to go through a proxy.
+bool proxy_in_environment();
+
 class PlainHttp {
 public:
     // What the owner of the transfers has to know.

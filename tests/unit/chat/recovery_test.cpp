@@ -1,5 +1,6 @@
 #include "chat/recovery.hpp"
 
+#include "chat/output_writer.hpp"
 #include "chat/run.hpp"
 #include "unit/store/store_fixture.hpp"
 
@@ -22,11 +23,9 @@ protected:
     static EventLog log_with(const std::string& text) {
         EventLog log;
         append_opening_events(log, true);
-        const auto item = store::ItemId::make();
-        log.append(EventKind::item_added, {reinterpret_cast<const char*>(item.bytes.data()), item.bytes.size()});
-        log.append(EventKind::part_added);
+        OutputWriter writer(log);
         for (const char c : text) {
-            log.append(EventKind::text_delta, {&c, 1});
+            writer.text({&c, 1});
         }
         return log;
     }

@@ -1,6 +1,8 @@
 #include "chat/runs.hpp"
 
 #include "llm/demo.hpp"
+#include "store/blob_disk.hpp"
+#include "store/blobs.hpp"
 #include "unit/store/store_fixture.hpp"
 
 namespace confab::chat {
@@ -126,7 +128,8 @@ public:  // the tests' coroutines are not members
     llm::Upstreams upstreams_{shard_.executor(), client_};
     meter::ByteBudget budget_{64 * 1024 * 1024};
     meter::RunCounters run_counters_;
-    RunService runs_{{shard_, slow_, upstreams_, client_, budget_, run_counters_, 1}};
+    store::BlobDisk blobs_{store::blob_dir_beside(path())};
+    RunService runs_{{shard_, slow_, upstreams_, client_, budget_, run_counters_, 1, *store_, blobs_}};
 };
 
 TEST_F(RunsOnASlowDisk, ShowsNothingNewWhileOldEventsWaitToBecomeDurable) {
@@ -167,7 +170,7 @@ TEST_F(RunsOnASlowDisk, ARunThatIsNotStoredWaitsForNoDisk) {
         auto run = co_await self.runs_.start(std::move(request));
         const RunPtr live = good(std::move(run));
         co_await live->wait_until_finished();
-        EXPECT_EQ(live->end().text, std::string(llm::demo_text()));
+        EXPECT_EQ(live->end().output.at(0).parts.at(0).text, std::string(llm::demo_text()));
         EXPECT_EQ(self.slow_.appending, 0);
     };
     run(body(*this));
@@ -185,7 +188,7 @@ TEST_F(RunsOnASlowDisk, StopsWhileItsEventsAreHeldBack) {
         co_await live->wait_until_finished();
         EXPECT_EQ(live->end().status, store::RunStatus::cancelled);
         const auto stored = co_await self.store_->find_run(self.ada_, live->facts().id);
-        EXPECT_EQ(good(stored).output.at(0).body, live->end().text);
+        EXPECT_EQ(good(stored).output.at(0).body, live->end().output.at(0).parts.at(0).text);
     };
     run(body(*this));
 }
