@@ -3,6 +3,7 @@
 #include "api/chat_relay.hpp"
 #include "api/demo_chat.hpp"
 #include "api/routes.hpp"
+#include "llm/error_body.hpp"
 #include "llm/http_error.hpp"
 
 namespace confab::api {
@@ -106,13 +107,11 @@ Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::Up
     if (head->status >= 400) {
         co_return std::unexpected(llm::error_from_answer(*upstream, *head, sink.body));
     }
-    if (sink.body.empty() || sink.body.find_first_not_of(" \t\r\n") == std::string::npos ||
-        sink.body[sink.body.find_first_not_of(" \t\r\n")] != '{') {
-        co_return base::fail(
-            base::Errc::upstream_failed,
-            "The model server '" + upstream->name + "' did not answer with JSON. Is its base URL right?",
-            "upstream_bad_answer"
-        );
+    if (auto problem = document_problem(sink.body)) {
+        const std::array<std::string_view, 1> secrets{upstream->api_key};
+        llm::redact(problem->message, std::span(secrets.data(), upstream->api_key.empty() ? 0 : 1));
+        llm::redact(problem->code, std::span(secrets.data(), upstream->api_key.empty() ? 0 : 1));
+        co_return std::unexpected(*problem);
     }
     co_return web::json_reply(std::move(sink.body));
 }

@@ -1,6 +1,7 @@
 #include "api/chat_relay.hpp"
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "llm/error_body.hpp"
 #include "llm/http_error.hpp"
 
@@ -45,7 +46,48 @@ std::optional<base::Error> error_in(std::string_view data, bool is_error_event) 
     return error;
 }
 
+// Some servers send comments as data, and some half an object when they break off. A client parses what it gets.
+bool is_json_object(std::string_view data) {
+    const std::string_view text = base::trim(data);
+    return text.starts_with('{') && text.ends_with('}');
+}
+
+// The event ends its choice: "finish_reason" with a text.
+bool names_finish_reason(std::string_view data) {
+    constexpr std::string_view kKey = "\"finish_reason\":";
+    const auto at = data.find(kKey);
+    if (at == std::string_view::npos) {
+        return false;
+    }
+    const std::string_view value = base::trim(data.substr(at + kKey.size()));
+    return value.starts_with('"') && !value.starts_with("\"\"");
+}
+
+base::Error bad_end(std::string code, std::string message) {
+    base::Error error;
+    error.errc = base::Errc::upstream_failed;
+    error.code = std::move(code);
+    error.message = std::move(message);
+    return error;
+}
+
 }  // namespace
+
+std::optional<base::Error> document_problem(std::string_view document) {
+    const auto value = base::parse_json(document);
+    if (!value || !value->is_object()) {
+        return bad_end("upstream_bad_answer", "The model server did not answer with JSON. Is its base URL right?");
+    }
+    const auto& object = value->get_object();
+    if (const base::json::value* choices = base::find(object, "choices"); choices != nullptr && choices->is_array()) {
+        return std::nullopt;
+    }
+    llm::ErrorBody said = llm::error_of(object);
+    if (said.message.empty()) {
+        return bad_end("upstream_bad_answer", "The model server's answer is no chat completion.");
+    }
+    return bad_end(said.code.empty() ? "upstream_error" : std::move(said.code), std::move(said.message));
+}
 
 ChatRelay::ChatRelay(Context& context, llm::UpstreamPtr upstream, std::string body)
     : context_(context),
@@ -99,11 +141,21 @@ llm::SseHandler::Next ChatRelay::on_event(const llm::SseEvent& event) {
         add_error(*error);
         return Next::stop;
     }
-    add_data(event.data);
     if (event.data == "[DONE]") {
+        add_data(event.data);
         done_ = true;
         return Next::stop;
     }
+    if (event.data.empty() || event.data.starts_with(':')) {
+        return Next::more;  // a comment that somebody on the way made data of
+    }
+    if (!is_json_object(event.data)) {
+        add_error(bad_end("upstream_bad_answer", "The model server sent an event that cannot be understood."));
+        return Next::stop;
+    }
+    add_data(event.data);
+    said_something_ = true;
+    finished_ = finished_ || names_finish_reason(event.data);
     return Next::more;
 }
 
@@ -125,6 +177,16 @@ void ChatRelay::push() {
         }
     }
     news_.notify();
+}
+
+// One JSON document although a stream was asked for: a stream of one event.
+void ChatRelay::take_document() {
+    if (auto problem = document_problem(document_)) {
+        add_error(*problem);
+        return;
+    }
+    add_data(document_);
+    said_something_ = finished_ = true;
 }
 
 void ChatRelay::add_data(std::string_view data) {
@@ -154,12 +216,16 @@ void ChatRelay::end(const base::Result<net::HttpHead>& sent) {
     } else if (sent && shape_ == Shape::refusal) {
         refusal_ = llm::error_from_answer(*upstream_, *sent, document_);
     } else if (shape_ == Shape::document && sent) {
-        add_data(document_);
+        take_document();
     } else if (!done_ && sent) {
         (void)parser_.finish(*this);  // an event that is too large was reported when it came
     }
     if (!done_ && !refusal_) {
-        if (sent) {
+        if (sent && !said_something_) {
+            add_error(bad_end("empty_answer", "The model server ended its answer without saying anything."));
+        } else if (sent && !finished_) {
+            add_error(bad_end("upstream_disconnected", "The answer of the model server broke off."));
+        } else if (sent) {
             add_data("[DONE]");
         } else if (sent.error().errc != base::Errc::cancelled) {
             add_error(sent.error());

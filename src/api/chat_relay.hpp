@@ -17,6 +17,10 @@ namespace confab::api {
 
 inline constexpr std::size_t kPendingBytesMax = 64 * 1024;
 
+// What is wrong with a document that should be a chat completion; nothing when it is one. Error: upstream_failed with
+// the server's own code and message, or upstream_bad_answer.
+std::optional<base::Error> document_problem(std::string_view document);
+
 class ChatRelay final : public std::enable_shared_from_this<ChatRelay>, private net::HttpSink, private llm::SseHandler {
 public:
     ChatRelay(Context& context, llm::UpstreamPtr upstream, std::string body);
@@ -43,6 +47,7 @@ private:
     Next on_event(const llm::SseEvent& event) override;
     void end(const base::Result<net::HttpHead>& sent);
     void push();
+    void take_document();
     void add_data(std::string_view data);
     void add_error(const base::Error& error);
 
@@ -58,8 +63,10 @@ private:
     std::string document_;  // of an answer that is no stream
     Shape shape_ = Shape::unknown;
     std::optional<base::Error> refusal_;
-    bool done_ = false;  // [DONE] or an error went out
-    bool over_ = false;  // nothing more comes
+    bool said_something_ = false;
+    bool finished_ = false;  // a finish reason came
+    bool done_ = false;      // [DONE] or an error went out
+    bool over_ = false;      // nothing more comes
     bool paused_ = false;
 };
 

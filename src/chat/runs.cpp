@@ -346,7 +346,9 @@ Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, st
 Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name) {
     base::Status committed;
     const auto patience = net::Deadline::after(kCommitPatience);
-    for (int tries = 0; !patience.passed() && (!closing_ || tries < kCommitTriesClosing); ++tries) {
+    int closing_tries = 0;
+    for (int tries = 0; !patience.passed() && closing_tries < kCommitTriesClosing; ++tries) {
+        closing_tries += closing_ ? 1 : 0;
         co_await run.wait_until_saved();
         store::FinishRun row = finish_row(run.origin().no, run.end());
         row.upstream = upstream_name;
@@ -367,7 +369,7 @@ Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage,
         if (committed) {
             break;
         }
-        co_await net::sleep_for(kCommitRetry * std::min(tries + 1, 10));
+        co_await net::sleep_for(kCommitRetry * (closing_ ? 1 : std::min(tries + 1, 10)));
     }
     co_return committed;
 }

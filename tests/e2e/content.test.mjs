@@ -147,7 +147,7 @@ describe('the content of answers', { skip: kNoBrowser }, () => {
     await goOn(said);
   });
 
-  /** Continues the newest answer, whose words are `said`, with a model that echoes the question. */
+  /** Continues the newest answer, whose words are `said`, with a model that echoes what it is asked last: to go on. */
   async function goOn(said) {
     const rows = await visitor.messages().count();
     await visitor.page.evaluate(() => { globalThis.answerElement = [...document.querySelectorAll('[data-role=assistant]')].at(-1); });
@@ -160,7 +160,7 @@ describe('the content of answers', { skip: kNoBrowser }, () => {
         await visitor.waitStatus('completed');
       }
       const text = (await visitor.answer.locator('.markdown').innerText()).replace(/\s+/g, ' ');
-      assert.ok(text.startsWith(said) && text.endsWith('and then some'), text);
+      assert.ok(text.startsWith(said) && text.endsWith('do not comment on the interruption.'), text);
       assert.equal(await wordsIn(visitor.answer), said, 'the old words are there once');
       assert.equal(await visitor.messages().count(), rows);
       assert.equal(await visitor.$('continue').count(), 0);

@@ -37,7 +37,7 @@ async function crashWithin(type, times, script) {
   const { id } = seen[0].response;
   const response = await poll(() => confab.client().responses.retrieve(id), (one) => one.status !== 'in_progress');
   const whole = (await allFrames(await open(confab, 'GET', `/v1/responses/${id}?stream=true`, { key: confab.key }))).slice(0, -1);
-  checkEvents(whole.map((frame) => frame.event));
+  checkEvents(whole.map((frame) => frame.event), { afterCrash: true });
   assert.deepEqual(whole.at(-1).event.response.output, response.output);
   assert.equal(response.status, 'incomplete');
   assert.equal(response.incomplete_details.reason, 'interrupted');

@@ -206,7 +206,7 @@ describe('more than ten minutes after the end', { skip: kNoSqlite }, () => {
 });
 
 describe('the time of the end', () => {
-  it('is told later as it was shown', { todo: 'the store takes its own clock, which may be a second later' }, () => {
+  it('is told later as it was shown', () => {
     assert.equal(otherTimes.size, 0, `${otherTimes.size} of ${answers.length} answers`);
   });
 });
