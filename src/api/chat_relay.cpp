@@ -1,5 +1,8 @@
 #include "api/chat_relay.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "llm/error_body.hpp"
@@ -22,9 +25,14 @@ net::HttpRequest make_request(const llm::Upstream& upstream, std::string body) {
     return request;
 }
 
+// As string_view::find, but for text that is full of quotation marks: that one stops at each.
+const char* find_key(std::string_view data, std::string_view key) {
+    return static_cast<const char*>(::memmem(data.data(), data.size(), key.data(), key.size()));
+}
+
 // The error that a data object carries, if any. Only objects that mention the word are parsed at all.
 std::optional<base::Error> error_in(std::string_view data, bool is_error_event) {
-    if (!is_error_event && data.find("\"error\"") == std::string_view::npos) {
+    if (!is_error_event && find_key(data, "\"error\"") == nullptr) {
         return std::nullopt;
     }
     const auto value = base::parse_json(data);
@@ -55,11 +63,11 @@ bool is_json_object(std::string_view data) {
 // The event ends its choice: "finish_reason" with a text.
 bool names_finish_reason(std::string_view data) {
     constexpr std::string_view kKey = "\"finish_reason\":";
-    const auto at = data.find(kKey);
-    if (at == std::string_view::npos) {
+    const char* at = find_key(data, kKey);
+    if (at == nullptr) {
         return false;
     }
-    const std::string_view value = base::trim(data.substr(at + kKey.size()));
+    const std::string_view value = base::trim(std::string_view(at + kKey.size(), data.data() + data.size()));
     return value.starts_with('"') && !value.starts_with("\"\"");
 }
 
@@ -185,6 +193,7 @@ void ChatRelay::take_document() {
         add_error(*problem);
         return;
     }
+    std::ranges::replace(document_, '\r', ' ');  // would end a line too
     add_data(document_);
     said_something_ = finished_ = true;
 }
@@ -194,8 +203,7 @@ void ChatRelay::add_data(std::string_view data) {
     const std::size_t begin = pending_.size();
     pending_ += data;
     // Several data lines become one: JSON does not mind. Few servers send them, so the search is nearly always in vain.
-    for (std::size_t at = pending_.find_first_of("\r\n", begin); at != std::string::npos;
-         at = pending_.find_first_of("\r\n", at)) {
+    for (std::size_t at = pending_.find('\n', begin); at != std::string::npos; at = pending_.find('\n', at)) {
         pending_[at] = ' ';
     }
     pending_ += "\n\n";

@@ -402,6 +402,10 @@ Task<bool> Session::send_stream(Reply& reply) {
     if (!co_await write_all(wire_, head_buffer) || !reply.streamer) {
         co_return !client_gone_;
     }
+    request_.headers = std::vector<Header>();  // a stream lasts, and nobody asks for what it began with
+    request_.query = {};
+    reply.headers = std::vector<Header>();
+    buffer_.shrink_to_fit();
     StreamOutput output(wire_, streams_chunked_ ? StreamOutput::Framing::chunked : StreamOutput::Framing::plain);
     watch_client([streamer = reply.streamer.get()] { streamer->client_gone(); });
     try {
