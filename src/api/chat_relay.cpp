@@ -180,7 +180,7 @@ void ChatRelay::push() {
         if (offered != web::StreamWriter::Offer::refused) {
             pending_.clear();
         }
-        if (offered == web::StreamWriter::Offer::sent && !done_) {
+        if (offered == web::StreamWriter::Offer::sent && !done_ && !paused_) {
             return;
         }
     }
@@ -266,9 +266,8 @@ Task<void> ChatRelay::send_to(web::StreamWriter& writer) {
             if (!co_await writer.write(sending)) {
                 break;
             }
-            if (std::exchange(paused_, false)) {
-                call_.resume();  // after the write: what it delivers may go straight to the socket
-            }
+        } else if (std::exchange(paused_, false)) {
+            call_.resume();  // only now: what it delivers may go straight to the socket
         } else if (done_) {
             co_return;
         } else {

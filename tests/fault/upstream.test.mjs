@@ -173,7 +173,7 @@ describe('a redirect', kTogether, () => {
 
   it('is called what it is', { timeout: 60_000 }, () => checkResponses('chaos-redirect-307', { code: /./, message: /redirect/i }));
 
-  it('is an error for chat completions', { todo: kNothingIsNoAnswer, timeout: 60_000 }, () => checkChat('chaos-redirect-307', { code: /./ }));
+  it('is an error for chat completions', { timeout: 60_000 }, () => checkChat('chaos-redirect-307', { code: /./ }));
 });
 
 describe('a model server that is not to be reached', kTogether, () => {
