@@ -161,7 +161,7 @@ describe('the content of answers', { skip: kNoBrowser }, () => {
       }
       const text = (await visitor.answer.locator('.markdown').innerText()).replace(/\s+/g, ' ');
       assert.ok(text.startsWith(said) && text.endsWith('do not comment on the interruption.'), text);
-      assert.equal(await wordsIn(visitor.answer), said, 'the old words are there once');
+      assert.equal(text.split('w0 ').length, 2, 'the old words are there once');
       assert.equal(await visitor.messages().count(), rows);
       assert.equal(await visitor.$('continue').count(), 0);
     }
