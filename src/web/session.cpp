@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
@@ -22,6 +23,8 @@ using base::fail;
 using net::Deadline;
 using net::Task;
 using net::use_task;
+
+using unsent_bytes_max = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
 
 constexpr std::size_t kReadStepBytes = 4096;
 constexpr std::chrono::seconds kLingerMax{2};
@@ -88,6 +91,7 @@ Session::~Session() {
 Task<void> Session::run() {
     boost::system::error_code ec;
     socket_.set_option(asio::ip::tcp::no_delay(true), ec);
+    socket_.set_option(unsent_bytes_max(static_cast<int>(kUnsentBytesMax)), ec);
     const auto peer = socket_.remote_endpoint(ec);
     if (ec) {
         co_return;

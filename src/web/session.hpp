@@ -28,8 +28,9 @@
 
 namespace confab::web {
 
-inline constexpr std::chrono::seconds kHeadMax{10};       // from a request's first byte to the end of its head
-inline constexpr std::chrono::seconds kKeepAliveMax{75};  // between two requests
+inline constexpr std::size_t kUnsentBytesMax = 64 * 1024;  // in the kernel, of one connection; it would take megabytes
+inline constexpr std::chrono::seconds kHeadMax{10};        // from a request's first byte to the end of its head
+inline constexpr std::chrono::seconds kKeepAliveMax{75};   // between two requests
 
 // What every session of a shard shares. Outlives them.
 struct SessionEnvironment {
