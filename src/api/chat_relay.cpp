@@ -13,6 +13,9 @@ namespace confab::api {
 namespace {
 
 constexpr std::size_t kDocumentBytesMax = 8ULL * 1024 * 1024;
+// A document is parsed to see whether it is a chat completion, unless it is larger: a parsed copy has several times its
+// size. Then its ends and the word "choices" have to do.
+constexpr std::size_t kParsedBytesMax = 256 * 1024;
 constexpr std::chrono::minutes kAnswerMax{60};
 
 net::HttpRequest make_request(const llm::Upstream& upstream, std::string body) {
@@ -82,6 +85,12 @@ base::Error bad_end(std::string code, std::string message) {
 }  // namespace
 
 std::optional<base::Error> document_problem(std::string_view document) {
+    if (document.size() > kParsedBytesMax && is_json_object(document) && find_key(document, "\"choices\"") != nullptr) {
+        return std::nullopt;
+    }
+    if (document.size() > kParsedBytesMax) {
+        return bad_end("upstream_bad_answer", "The model server's answer is no chat completion.");
+    }
     const auto value = base::parse_json(document);
     if (!value || !value->is_object()) {
         return bad_end("upstream_bad_answer", "The model server did not answer with JSON. Is its base URL right?");
