@@ -172,7 +172,7 @@ describe('a disk', { skip: kNoDiskFaults }, () => {
     await checkAll();
   });
 
-  it('that is full is called full at the start', { todo: 'the last words are: "The database failed."' }, () => {
+  it('that is full is called full at the start', () => {
     assert.match(startOnFullDisk, /^up$|disk is full|no space/i);
   });
 

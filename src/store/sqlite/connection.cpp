@@ -153,7 +153,10 @@ Result<bool> Connection::checkpoint(Checkpoint kind) {
 
 base::Error Connection::error_of(int code) {
     last_failure_ = code;
-    switch (code & 0xFF) {
+    // Opening on a full disk: the file that the connections share cannot be made.
+    const bool no_room = (code == SQLITE_IOERR_SHMOPEN || code == SQLITE_IOERR_SHMSIZE) && handle_ != nullptr &&
+                         sqlite3_system_errno(handle_) == ENOSPC;
+    switch (no_room ? SQLITE_FULL : code & 0xFF) {
         case SQLITE_FULL:
             return {base::Errc::storage_full, "The server's disk is full. Nothing was saved.", "storage_full", {}, {}};
         case SQLITE_INTERRUPT:
