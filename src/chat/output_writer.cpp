@@ -186,7 +186,15 @@ void OutputWriter::finish() {
     }
 }
 
-// ---- the end ----
+// ---- beginning and end ----
+
+void append_opening_events(EventLog& log, bool background) {
+    log.append(EventKind::created);
+    if (background) {
+        log.append(EventKind::queued);
+    }
+    log.append(EventKind::in_progress);
+}
 
 void close_log(EventLog& log, ResponseEnd& end) {
     const store::ItemStatus open_status =
@@ -206,11 +214,7 @@ void close_log(EventLog& log, ResponseEnd& end) {
 
 EventLog rebuild_log(const ResponseFacts& facts, const ResponseEnd& end) {
     EventLog log;
-    log.append(EventKind::created);
-    if (facts.background) {
-        log.append(EventKind::queued);
-    }
-    log.append(EventKind::in_progress);
+    append_opening_events(log, facts.background);
     for (std::size_t i = 0; i < end.output.size(); ++i) {
         const OutputItem& item = end.output[i];
         log.append(place(EventKind::item_added, i, 0, announcement(item.id, item.call_id, item.name)));

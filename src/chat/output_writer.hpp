@@ -66,6 +66,9 @@ private:
     bool overflowed_ = false;
 };
 
+// Events that begin a log.
+void append_opening_events(EventLog& log, bool background);
+
 // Fixes how the answer ended: closes what is open, fills in `end.output`, appends the last events. For a finished run
 // and for one found after a crash.
 void close_log(EventLog& log, ResponseEnd& end);

@@ -16,14 +16,6 @@ Run::Run(net::Executor executor, Origin origin, meter::Lease lease)
     show();
 }
 
-void append_opening_events(EventLog& log, bool background) {
-    log.append(EventKind::created);
-    if (background) {
-        log.append(EventKind::queued);
-    }
-    log.append(EventKind::in_progress);
-}
-
 // Whether a piece of the answer can be kept; if not, the driver breaks it off.
 bool Run::takes_more() {
     if (!first_token_) {

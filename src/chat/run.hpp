@@ -225,7 +225,4 @@ private:
     net::WaitList waiting_for_save_;
 };
 
-// Events that begin a log.
-void append_opening_events(EventLog& log, bool background);
-
 }  // namespace confab::chat
