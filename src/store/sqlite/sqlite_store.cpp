@@ -8,6 +8,7 @@
 #include "store/sqlite/files.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/runs.hpp"
+#include "store/sqlite/search.hpp"
 #include "store/sqlite/wipe.hpp"
 
 namespace confab::store {
@@ -29,14 +30,37 @@ void make_private_file(const std::string& path) {
     }
 }
 
-// One step of each kind of housekeeping; true: there is more of one.
-sqlite::Writer::Housekeeping housekeeping_in(const std::string& blob_dir) {
-    return [sweep = sqlite::BlobSweep(blob_dir)](sqlite::Connection& db) mutable -> Result<bool> {
+// Indexing costs a commit of its own: not for every group of writes, but soon enough that what was just sent is found.
+constexpr std::chrono::milliseconds kIndexEvery{300};
+
+// One step of each kind of housekeeping.
+class Housekeeping {
+public:
+    using Housework = sqlite::Writer::Housework;
+
+    explicit Housekeeping(const std::string& blob_dir) : sweep_(blob_dir) {}
+
+    Result<Housework> operator()(sqlite::Connection& db) {
         TRY(const bool more_to_wipe, sqlite::wipe_step(db));
-        TRY(const bool more_to_sweep, sweep.step(db));
-        return more_to_wipe || more_to_sweep;
-    };
-}
+        TRY(const bool more_to_sweep, sweep_.step(db));
+        TRY(const Housework indexing, index(db));
+        return more_to_wipe || more_to_sweep ? Housework::more : indexing;
+    }
+
+private:
+    Result<Housework> index(sqlite::Connection& db) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now < next_indexing_) {
+            return Housework::later;
+        }
+        TRY(const bool more, sqlite::index_step(db));
+        next_indexing_ = more ? now : now + kIndexEvery;
+        return more ? Housework::more : Housework::none;
+    }
+
+    sqlite::BlobSweep sweep_;
+    std::chrono::steady_clock::time_point next_indexing_{};
+};
 
 }  // namespace
 
@@ -89,7 +113,7 @@ SqliteStore::SqliteStore(
 )
     : lock_(std::move(lock)),
       blob_dir_(blob_dir_beside(options.path)),
-      writer_(std::move(writer), options.path, options.counters, housekeeping_in(blob_dir_)),
+      writer_(std::move(writer), options.path, options.counters, Housekeeping(blob_dir_)),
       readers_(std::move(readers), kReadsQueuedMax),
       newest_run_at_open_(newest_run_at_open) {}
 

@@ -82,6 +82,8 @@ public:
     Task<Result<std::vector<std::pair<Run, std::vector<RunChunk>>>>> list_unfinished_runs(std::size_t limit) override;
     Task<Status> delete_chunks_of_runs_finished_before(UnixSeconds time) override;
 
+    Task<Result<SearchPage>> search(UserNo user, SearchRequest request) override;
+
     Task<Result<StoredFile>> create_file(NewFile file) override;
     Task<Result<StoredFile>> find_file(UserNo user, FileId id) override;
     Task<Result<Page<StoredFile>>> list_files(UserNo user, PageRequest<FileId> request) override;

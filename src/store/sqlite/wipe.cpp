@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/search.hpp"
 
 namespace confab::store::sqlite {
 
@@ -31,6 +32,7 @@ Result<bool> wipe_items(Connection& db, ConversationNo conversation) {
             position = items.integer(1);
             bytes += items.integer(3);
             ++rows;
+            TRY_VOID(forget_in_search(db, items.integer(2)));
             TRY_VOID(db.run("DELETE FROM bodies WHERE mid = ?1", items.integer(2)));
         }
     }

@@ -15,6 +15,7 @@ constexpr std::size_t kGroupMax = 200;    // operations in one commit
 
 // How long the thread sleeps before it looks whether an idle moment can be used to shrink the log.
 constexpr std::chrono::milliseconds kIdle{1'000};
+constexpr std::chrono::milliseconds kWorkWait{100};
 
 constexpr std::int64_t kPassiveBytes =
     16 * 1024 * 1024;  // of commits in the log: move them, without waiting for readers
@@ -74,17 +75,17 @@ void Writer::push(std::unique_ptr<Operation> operation) {
 }
 
 void Writer::loop() {
-    bool house_untidy = true;  // a crash may have interrupted it
+    Housework left = Housework::more;  // a crash may have interrupted it
     for (;;) {
-        Group group = queue_.pop_many(kGroupMax, house_untidy ? std::chrono::milliseconds(0) : kIdle);
+        Group group = queue_.pop_many(kGroupMax, patience(left));
         if (!group.empty()) {
             commit(group);
-            house_untidy = true;
+            left = Housework::more;
         } else if (queue_.closed()) {
             break;
         }
-        if (house_untidy) {
-            house_untidy = keep_house();
+        if (left != Housework::none) {
+            left = keep_house();
         }
         checkpoint_if_due(group.empty());
     }
@@ -140,12 +141,21 @@ Status Writer::commit_transaction() {
     return committed;
 }
 
-bool Writer::keep_house() {
+std::chrono::milliseconds Writer::patience(Housework left) {
+    switch (left) {
+        case Housework::none: return kIdle;
+        case Housework::more: return std::chrono::milliseconds(0);
+        case Housework::later: return kWorkWait;
+    }
+    return kIdle;
+}
+
+Writer::Housework Writer::keep_house() {
     Status begun = db_->run("BEGIN IMMEDIATE");
     if (!begun) {
-        return false;
+        return Housework::none;
     }
-    Result<bool> step = housekeeping_(*db_);
+    Result<Housework> step = housekeeping_(*db_);
     Status done = step ? commit_transaction() : Status(std::unexpected(step.error()));
     if (done) {
         return *step;
@@ -155,7 +165,7 @@ bool Writer::keep_house() {
     if (db_->in_transaction()) {
         (void)db_->run("ROLLBACK");
     }
-    return false;
+    return Housework::none;
 }
 
 void Writer::checkpoint_if_due(bool idle) {

@@ -26,8 +26,10 @@ namespace confab::store::sqlite {
 
 class Writer {
 public:
-    // One bounded step of background work in its own transaction; true: there is more.
-    using Housekeeping = std::function<Result<bool>(Connection&)>;
+    // One bounded step of background work in its own transaction, and what is left: nothing, more at once, or more that
+    // can wait for a moment so as not to cost a commit of its own for each group.
+    enum class Housework : std::uint8_t { none, more, later };
+    using Housekeeping = std::function<Result<Housework>(Connection&)>;
 
     // `path` names the database file, to see how large its log has grown.
     Writer(
@@ -100,11 +102,12 @@ private:
 
     void push(std::unique_ptr<Operation> operation);
     void loop();
+    static std::chrono::milliseconds patience(Housework left);
     void commit(Group& group);
     Status apply_all(Group& group);
     Status apply_in_savepoint(Operation& operation);
     Status commit_transaction();
-    bool keep_house();
+    Housework keep_house();
     void checkpoint_if_due(bool idle);
     void checkpoint(Checkpoint kind);
     std::int64_t log_file_bytes() const;
