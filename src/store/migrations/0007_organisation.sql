@@ -14,8 +14,8 @@ ALTER TABLE conversations ADD COLUMN shelf INTEGER GENERATED ALWAYS AS (
          ELSE pinned * 2 + archived END) VIRTUAL;
 
 DROP INDEX conversations_listed;
-CREATE INDEX conversations_listed ON conversations (user_no, shelf, updated_at, conv) WHERE shelf IS NOT NULL;
-CREATE INDEX conversations_in_folder ON conversations (user_no, folder, shelf, updated_at, conv) WHERE shelf IS NOT NULL;
+CREATE INDEX conversations_listed ON conversations (user_no, shelf, updated_at) WHERE shelf IS NOT NULL;
+CREATE INDEX conversations_in_folder ON conversations (user_no, folder, shelf, updated_at) WHERE shelf IS NOT NULL;
 CREATE INDEX conversations_trashed ON conversations (trashed_at) WHERE trashed_at IS NOT NULL AND deleted_at IS NULL;
 
 CREATE TABLE folders (

@@ -11,14 +11,19 @@ namespace {
 
 constexpr std::int64_t kTrashShelf = 4;
 
-#define NEXT_ON_SHELF(from) "SELECT updated_at, conv FROM " from " AND shelf = ?2 AND (updated_at, conv) "
-#define DESCENDING "< (?3, ?4) ORDER BY updated_at DESC, conv DESC LIMIT ?5"
-#define ASCENDING "> (?3, ?4) ORDER BY updated_at, conv LIMIT ?5"
-#define OF_USER NEXT_ON_SHELF("conversations INDEXED BY conversations_listed WHERE user_no = ?1")
-#define IN_FOLDER NEXT_ON_SHELF("conversations INDEXED BY conversations_in_folder WHERE user_no = ?1 AND folder = ?6")
-#define WITH_TAG NEXT_ON_SHELF("conversation_tags INDEXED BY conversation_tags_listed WHERE tag = ?1")
-#define TAG_IN_FOLDER \
-    NEXT_ON_SHELF("conversation_tags INDEXED BY conversation_tags_in_folder WHERE tag = ?1 AND folder = ?6")
+// The rest of the place's own second, and what is beyond it: as two seeks, since SQLite walks through all of that second
+// for a row value whose last member is the rowid. find_entries merges the halves like the shelves.
+#define HALVES(from, beyond, order)                                                                      \
+    "SELECT * FROM (SELECT updated_at, conv FROM " from                                                  \
+    " AND shelf = ?2 AND updated_at = ?3 AND conv " beyond " ?4 ORDER BY conv" order " LIMIT ?5) "       \
+    "UNION ALL SELECT * FROM (SELECT updated_at, conv FROM " from                                        \
+    " AND shelf = ?2 AND updated_at " beyond " ?3 ORDER BY updated_at" order ", conv" order " LIMIT ?5)"
+#define DESCENDING(from) HALVES(from, "<", " DESC")
+#define ASCENDING(from) HALVES(from, ">", "")
+#define OF_USER "conversations INDEXED BY conversations_listed WHERE user_no = ?1"
+#define IN_FOLDER "conversations INDEXED BY conversations_in_folder WHERE user_no = ?1 AND folder = ?6"
+#define WITH_TAG "conversation_tags INDEXED BY conversation_tags_listed WHERE tag = ?1"
+#define TAG_IN_FOLDER "conversation_tags INDEXED BY conversation_tags_in_folder WHERE tag = ?1 AND folder = ?6"
 
 // Each in both orders: descending, ascending.
 struct Pair {
@@ -26,17 +31,17 @@ struct Pair {
     Sql ascending;
 };
 
-constexpr Pair kOfUser{OF_USER DESCENDING, OF_USER ASCENDING};
-constexpr Pair kInFolder{IN_FOLDER DESCENDING, IN_FOLDER ASCENDING};
-constexpr Pair kWithTag{WITH_TAG DESCENDING, WITH_TAG ASCENDING};
-constexpr Pair kTagInFolder{TAG_IN_FOLDER DESCENDING, TAG_IN_FOLDER ASCENDING};
+constexpr Pair kOfUser{DESCENDING(OF_USER), ASCENDING(OF_USER)};
+constexpr Pair kInFolder{DESCENDING(IN_FOLDER), ASCENDING(IN_FOLDER)};
+constexpr Pair kWithTag{DESCENDING(WITH_TAG), ASCENDING(WITH_TAG)};
+constexpr Pair kTagInFolder{DESCENDING(TAG_IN_FOLDER), ASCENDING(TAG_IN_FOLDER)};
 #undef TAG_IN_FOLDER
 #undef WITH_TAG
 #undef IN_FOLDER
 #undef OF_USER
 #undef ASCENDING
 #undef DESCENDING
-#undef NEXT_ON_SHELF
+#undef HALVES
 
 std::vector<std::int64_t> shelves_of(const ConversationFilter& filter) {
     if (filter.trash) {
