@@ -69,6 +69,8 @@ void add_response_routes(Routes& routes);
 void add_chat_completion_routes(Routes& routes);
 void add_file_routes(Routes& routes);
 void add_operation_routes(Routes& routes);
+void add_organise_routes(Routes& routes);
+void add_settings_routes(Routes& routes);
 void add_page_routes(web::Router& router);
 
 inline void add_all_routes(web::Router& router, Context& context) {
@@ -82,6 +84,8 @@ inline void add_all_routes(web::Router& router, Context& context) {
     add_response_routes(routes);
     add_chat_completion_routes(routes);
     add_file_routes(routes);
+    add_organise_routes(routes);
+    add_settings_routes(routes);
     add_operation_routes(routes);
     add_page_routes(router);
 }

@@ -7,6 +7,7 @@
 #include "store/blobs.hpp"
 #include "store/sqlite/files.hpp"
 #include "store/sqlite/migrations.hpp"
+#include "store/sqlite/organise.hpp"
 #include "store/sqlite/runs.hpp"
 #include "store/sqlite/wipe.hpp"
 
@@ -33,8 +34,9 @@ void make_private_file(const std::string& path) {
 sqlite::Writer::Housekeeping housekeeping_in(const std::string& blob_dir) {
     return [sweep = sqlite::BlobSweep(blob_dir)](sqlite::Connection& db) mutable -> Result<bool> {
         TRY(const bool more_to_wipe, sqlite::wipe_step(db));
+        TRY(const bool more_in_folders, sqlite::empty_folders_step(db));
         TRY(const bool more_to_sweep, sweep.step(db));
-        return more_to_wipe || more_to_sweep;
+        return more_to_wipe || more_in_folders || more_to_sweep;
     };
 }
 
