@@ -9,7 +9,7 @@ packages=(
     libtomlplusplus-dev prometheus-cpp-dev ca-certificates
 )
 if [ "${1:-run}" = test ]; then
-    packages+=(libgtest-dev libgmock-dev chromium sqlite3 openssl)
+    packages+=(libgtest-dev libgmock-dev chromium sqlite3 openssl clang-19 libclang-rt-19-dev)
 fi
 
 is_installed() {

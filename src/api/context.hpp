@@ -8,6 +8,7 @@
 #include "chat/runs.hpp"
 #include "llm/upstream.hpp"
 #include "meter/counters.hpp"
+#include "meter/title_counters.hpp"
 #include "net/http_client.hpp"
 #include "net/task_group.hpp"
 #include "store/blob_disk.hpp"
@@ -39,6 +40,7 @@ struct Context {
     const std::atomic<bool>& draining;
     std::string version;
     store::BlobDisk& blobs;
+    meter::TitleCounters& titles;
 };
 
 inline store::UserNo user_of(Exchange& exchange) {

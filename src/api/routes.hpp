@@ -70,6 +70,8 @@ void add_chat_completion_routes(Routes& routes);
 void add_search_routes(Routes& routes);
 void add_file_routes(Routes& routes);
 void add_operation_routes(Routes& routes);
+void add_organise_routes(Routes& routes);
+void add_settings_routes(Routes& routes);
 void add_page_routes(web::Router& router);
 
 inline void add_all_routes(web::Router& router, Context& context) {
@@ -84,6 +86,8 @@ inline void add_all_routes(web::Router& router, Context& context) {
     add_chat_completion_routes(routes);
     add_search_routes(routes);
     add_file_routes(routes);
+    add_organise_routes(routes);
+    add_settings_routes(routes);
     add_operation_routes(routes);
     add_page_routes(router);
 }

@@ -89,6 +89,9 @@ Status Server::open() {
 void Server::build_stations() {
     std::vector<chat::RunDirectory::Place> places;
     for (const auto& station : stations_) {
+        station->titles = std::make_unique<chat::TitleService>(
+            chat::TitleEnvironment{station->shard, *store_, *upstreams_, station->client, title_counters_}
+        );
         chat::RunEnvironment environment{
             station->shard,
             *store_,
@@ -98,7 +101,8 @@ void Server::build_stations() {
             counters_.runs,
             shards_.size(),
             *store_,
-            *blobs_
+            *blobs_,
+            [titles = station->titles.get()](const chat::Run& run) { titles->offer(run); }
         };
         station->runs = std::make_unique<chat::RunService>(environment);
         places.push_back({station->shard.executor(), station->runs.get()});
@@ -120,7 +124,8 @@ void Server::build_stations() {
             budget_,
             draining_,
             version_,
-            *blobs_
+            *blobs_,
+            title_counters_
         });
         api::add_all_routes(station->router, *station->context);
         auto admit = [context = station->context.get()](web::Request& request, const web::Route& route) {
@@ -279,6 +284,7 @@ Task<void> Server::maintain() {
         const store::UnixSeconds now = base::unix_now();
         (void)co_await store_->delete_chunks_of_runs_finished_before(now - kChunksKept);
         (void)co_await store_->delete_sessions_before(now - auth::Authenticator::kSessionIdleMax);
+        (void)co_await store_->delete_expired(now);
         co_await net::sleep_for(kMaintainEvery);
     }
 }
@@ -291,6 +297,7 @@ bool Server::idle() const {
 
 Task<void> Server::refuse_new_work(Station& station) {
     station.runs->refuse_new();
+    station.titles->stop();
     co_return;
 }
 
@@ -335,6 +342,7 @@ Task<void> Server::close_station(Station& station) {
         co_await station.listener->close();
     }
     co_await station.runs->interrupt_all();  // one that a request began while it was being ended
+    co_await station.titles->join();
     co_await station.background.join();
 }
 

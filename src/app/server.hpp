@@ -15,6 +15,7 @@
 #include "api/upstream_registry.hpp"
 #include "app/config.hpp"
 #include "app/control_server.hpp"
+#include "chat/titles.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "web/listener.hpp"
 
@@ -37,6 +38,7 @@ private:
         net::HttpClient client;
         net::TaskGroup background;
         auth::Authenticator authenticator;
+        std::unique_ptr<chat::TitleService> titles;
         std::unique_ptr<chat::RunService> runs;
         std::unique_ptr<api::Context> context;
         web::Router router;
@@ -67,6 +69,7 @@ private:
     Config config_;
     std::string version_;
     meter::Counters counters_;
+    meter::TitleCounters title_counters_;
     meter::ByteBudget budget_;
     net::ShardPool shards_;
     std::unique_ptr<store::SqliteStore> store_;

@@ -341,6 +341,9 @@ Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, st
     counters.live.add(-1);
     run->publish_end();
     live_.erase(run->facts().id);
+    if (environment_.ended) {
+        environment_.ended(*run);
+    }
 }
 
 Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name) {

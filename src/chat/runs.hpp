@@ -50,6 +50,7 @@ struct RunEnvironment {
     unsigned shard_count = 1;
     store::FileStore& files;
     store::BlobDisk& blobs;
+    std::function<void(const Run&)> ended = {};  // told of each answer when it is finished and committed
 };
 
 using RunPtr = std::shared_ptr<Run>;

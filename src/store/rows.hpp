@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
+#include "store/organise_rows.hpp"
 
 namespace confab::store {
 
@@ -136,6 +137,10 @@ struct Conversation {
     std::string metadata;  // a JSON object of strings
     bool pinned = false;
     bool archived = false;
+    std::optional<FolderId> folder;
+    std::vector<std::string> tags;  // by name
+    std::optional<UnixSeconds> trashed_at;
+    std::string compaction;  // "auto", "off"; empty: as the server is set
     BranchNo active_branch{};
     UnixSeconds created_at = 0;
     UnixSeconds updated_at = 0;
@@ -162,6 +167,9 @@ struct ConversationPatch {
     std::optional<std::string> metadata;
     std::optional<bool> pinned;
     std::optional<bool> archived;
+    std::optional<std::optional<FolderId>> folder;  // an empty one: out of any folder
+    std::optional<std::vector<std::string>> tags;   // instead of those there are
+    std::optional<std::string> compaction;
 };
 
 // ---- paging

@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "net/task.hpp"
 #include "store/file_rows.hpp"
+#include "store/organise_store.hpp"
 #include "store/rows.hpp"
 #include "store/search_store.hpp"
 
@@ -146,6 +147,7 @@ public:
 
 class Store : public AccountStore,
               public ConversationStore,
+              public OrganiseStore,
               public RunStore,
               public SearchStore,
               public FileStore,

@@ -23,12 +23,16 @@ struct Place {
 // What the target's conversation row says.
 Result<Place> load_place(Connection& db, ConversationNo conversation) {
     auto found = db.use(
-        "SELECT conv, id, hidden, instructions, title <> '' FROM conversations WHERE conv = ?1 AND deleted_at IS NULL",
+        "SELECT conv, id, hidden, instructions, title <> '', trashed_at IS NOT NULL FROM conversations "
+        "WHERE conv = ?1 AND deleted_at IS NULL",
         conversation
     );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such conversation.");
+    }
+    if (found.get<bool>(5)) {
+        return conversation_in_trash();
     }
     Place place;
     place.conversation = found.get<ConversationNo>(0);

@@ -60,6 +60,9 @@ Result<std::vector<Item>> append_items(
     if (repeated) {
         return *std::move(repeated);
     }
+    if (handle.in_trash) {
+        return conversation_in_trash();
+    }
     TRY(const bool locked, is_locked(db, handle.no, handle.active_branch));
     if (locked) {
         return conversation_locked();

@@ -14,6 +14,8 @@ namespace confab::store::sqlite {
 
 Result<Conversation> create_conversation(Connection& db, const NewConversation& conversation);
 Result<Conversation> find_conversation(Connection& db, UserNo user, ConversationId id);
+// By its number, whoever has it.
+Result<Conversation> load_conversation(Connection& db, ConversationNo conversation);
 Result<Conversation> update_conversation(
     Connection& db,
     UserNo user,
@@ -42,6 +44,7 @@ Result<Conversation> delete_item(Connection& db, UserNo user, ConversationId con
 struct ConversationHandle {
     ConversationNo no{};
     BranchNo active_branch{};
+    bool in_trash = false;
 };
 
 // `not_found` when there is none, it is deleted or hidden, or somebody else's.
@@ -50,5 +53,7 @@ Result<ConversationHandle> open_conversation(Connection& db, UserNo user, Conver
 // Whether an answer is being made on the branch.
 Result<bool> is_locked(Connection& db, ConversationNo conversation, BranchNo branch);
 std::unexpected<base::Error> conversation_locked();
+// What is in the trash is read, not gone on with.
+std::unexpected<base::Error> conversation_in_trash();
 
 }  // namespace confab::store::sqlite

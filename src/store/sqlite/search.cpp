@@ -66,7 +66,7 @@ bool passes(const SearchQuery& query, const SearchHit& hit) {
            (!query.from || hit.created_at >= *query.from) && (!query.until || hit.created_at < *query.until);
 }
 
-// Hits among the messages, newest first. Conversations that are not shown (hidden, deleted) are left out here and in
+// Hits among the messages, newest first. Conversations that are not shown (hidden, deleted, in the trash) are left out here and in
 // kTitles, and nowhere else.
 constexpr Sql kMessages{
     "SELECT b.mid, b.item_id, c.id, c.title, i.role, coalesce(r.model, ''), i.created_at, i.format "
@@ -74,11 +74,12 @@ constexpr Sql kMessages{
     "CROSS JOIN items i ON i.conv = b.conv AND i.br = b.br AND i.pos = b.pos "
     "CROSS JOIN conversations c ON c.conv = b.conv LEFT JOIN runs r ON r.run = i.run "
     "WHERE s.search_index MATCH ?1 AND s.rowid BETWEEN ?2 AND ?3 "
-    "AND c.hidden = 0 AND c.deleted_at IS NULL AND i.deleted_at IS NULL ORDER BY s.rowid DESC"};
+    "AND c.hidden = 0 AND c.deleted_at IS NULL AND c.trashed_at IS NULL AND i.deleted_at IS NULL ORDER BY s.rowid DESC"};
 constexpr Sql kTitles{
     "SELECT s.rowid, c.id, c.title, c.updated_at FROM search_titles s "
     "CROSS JOIN conversations c ON c.conv = s.rowid & ((1 << 40) - 1) "
     "WHERE s.search_titles MATCH ?1 AND s.rowid BETWEEN ?2 AND ?3 AND c.hidden = 0 AND c.deleted_at IS NULL "
+    "AND c.trashed_at IS NULL "
     "ORDER BY s.rowid DESC"};
 
 // A hit with the row that the next page goes on below.

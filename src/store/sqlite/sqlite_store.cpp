@@ -7,6 +7,7 @@
 #include "store/blobs.hpp"
 #include "store/sqlite/files.hpp"
 #include "store/sqlite/migrations.hpp"
+#include "store/sqlite/organise.hpp"
 #include "store/sqlite/runs.hpp"
 #include "store/sqlite/search.hpp"
 #include "store/sqlite/wipe.hpp"
@@ -42,9 +43,10 @@ public:
 
     Result<Housework> operator()(sqlite::Connection& db) {
         TRY(const bool more_to_wipe, sqlite::wipe_step(db));
+        TRY(const bool more_in_folders, sqlite::empty_folders_step(db));
         TRY(const bool more_to_sweep, sweep_.step(db));
         TRY(const Housework indexing, index(db));
-        return more_to_wipe || more_to_sweep ? Housework::more : indexing;
+        return more_to_wipe || more_in_folders || more_to_sweep ? Housework::more : indexing;
     }
 
 private:

@@ -66,6 +66,30 @@ public:
     Task<Result<std::vector<Item>>> find_items(UserNo user, std::vector<ItemId> ids, std::size_t bytes_max) override;
     Task<Result<Conversation>> delete_item(UserNo user, ConversationId conversation, ItemId item) override;
 
+    Task<Result<Page<Conversation>>> list_filtered(
+        UserNo user,
+        ConversationFilter filter,
+        PageRequest<ConversationId> request
+    ) override;
+    Task<Result<std::vector<Folder>>> list_folders(UserNo user) override;
+    Task<Result<Folder>> create_folder(UserNo user, std::string name) override;
+    Task<Result<Folder>> rename_folder(UserNo user, FolderId id, std::string name) override;
+    Task<Status> delete_folder(UserNo user, FolderId id) override;
+    Task<Result<std::vector<TagCount>>> list_tags(UserNo user) override;
+    Task<Result<Conversation>> set_trashed(UserNo user, ConversationId id, bool trashed) override;
+    Task<Result<BulkStep>> change_some(UserNo user, std::vector<ConversationId> ids, BulkChange change) override;
+    Task<Result<BulkStep>> change_next(
+        UserNo user,
+        ConversationFilter filter,
+        std::optional<ListPlace> from,
+        BulkChange change
+    ) override;
+    Task<Result<UserSettings>> get_user_settings(UserNo user) override;
+    Task<Status> put_user_settings(UserNo user, UserSettings settings) override;
+    Task<Status> delete_expired(UnixSeconds now) override;
+    Task<Result<std::optional<std::vector<Item>>>> begin_title(UserNo user, ConversationId id) override;
+    Task<Result<bool>> put_model_title(UserNo user, ConversationId id, std::string title) override;
+
     Task<Result<BegunRun>> begin_run(NewRun run) override;
     Task<Status> append_run_chunks(std::vector<RunChunk> chunks) override;
     Task<Status> finish_run(FinishRun finish) override;

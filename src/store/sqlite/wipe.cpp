@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/organise.hpp"
 #include "store/sqlite/search.hpp"
 
 namespace confab::store::sqlite {
@@ -129,12 +130,12 @@ Result<std::optional<ResponseId>> delete_conversation(Connection& db, UserNo use
 
 Status wipe_conversation(Connection& db, ConversationNo conversation) {
     TRY_VOID(db.run(
-        "UPDATE conversations SET deleted_at = ?2, wiping = 1, title = '', model = '', instructions = '', metadata = "
-        "'{}' "
-        "WHERE conv = ?1",
+        "UPDATE conversations SET deleted_at = ?2, wiping = 1, folder = 0, title = '', model = '', instructions = '', "
+        "metadata = '{}' WHERE conv = ?1",
         conversation,
         base::unix_now()
     ));
+    TRY_VOID(clear_tags(db, conversation));
     TRY_VOID(wipe_some(db, conversation));
     return {};
 }

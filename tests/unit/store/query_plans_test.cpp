@@ -9,6 +9,7 @@
 #include "store/sqlite/conversations.hpp"
 #include "store/sqlite/files.hpp"
 #include "store/sqlite/migrations.hpp"
+#include "store/sqlite/organise.hpp"
 #include "store/sqlite/run_chunks.hpp"
 #include "store/sqlite/runs.hpp"
 #include "store/sqlite/settings.hpp"
@@ -29,6 +30,8 @@ constexpr std::array kAllowedScans{
     std::string_view("SCAN blobs USING INDEX blobs_unreferenced"),
     std::string_view("SCAN blobs USING COVERING INDEX blobs_unreferenced"),
     std::string_view("SCAN CONSTANT ROW"),
+    std::string_view("SCAN folders USING INDEX folders_deleting"),
+    std::string_view("SCAN (subquery-"),  // the halves of a list's page, each limited to a page
 };
 
 bool is_bad(std::string_view step) {
@@ -134,6 +137,39 @@ protected:
         }
     }
 
+    void use_organisation(const NewConversation& large) {
+        const auto folder = good(create_folder(*db_, ada_, "x")).id;
+        good(rename_folder(*db_, ada_, folder, "y"));
+        ConversationPatch patch;
+        patch.folder = folder;
+        patch.tags = std::vector<std::string>{"red", "blue"};
+        good(update_conversation(*db_, ada_, large.id, patch));
+        for (const std::string tag : {"", "red"}) {
+            for (const std::optional<FolderId> wanted : {std::optional<FolderId>(), std::optional(folder)}) {
+                for (const Order order : {Order::ascending, Order::descending}) {
+                    ConversationFilter filter;
+                    filter.folder = wanted;
+                    filter.tag = tag;
+                    good(list_filtered(*db_, ada_, filter, {large.id, order, 20}));
+                }
+            }
+        }
+        good(list_folders(*db_, ada_));
+        good(list_tags(*db_, ada_));
+        good(change_some(*db_, ada_, {large.id}, {BulkAction::untag, {}, "red"}));
+        good(change_next(*db_, ada_, {}, {}, {BulkAction::archive, {}, {}}));
+        good(set_trashed(*db_, ada_, large.id, true));
+        good(set_trashed(*db_, ada_, large.id, false));
+        good(delete_folder(*db_, ada_, folder));
+        while (good(empty_folders_step(*db_))) {
+        }
+        good(put_user_settings(*db_, ada_, {1}));
+        good(get_user_settings(*db_, ada_));
+        good(delete_expired_step(*db_, base::unix_now(), UserNo{}));
+        good(begin_title(*db_, ada_, large.id));
+        good(put_model_title(*db_, ada_, large.id, "x"));
+    }
+
     void use_runs(const NewConversation& large) {
         const auto first = ResponseId::make();
         const BegunRun begun = answer({large.id, {}}, first);
@@ -180,6 +216,7 @@ TEST_F(QueryPlansTest, NeverWalkThroughHistory) {
     use_accounts();
     use_files();
     use_conversation(large);
+    use_organisation(large);
     use_runs(large);
     good(delete_conversation(*db_, ada_, large.id));
     while (good(wipe_step(*db_))) {
