@@ -1,7 +1,6 @@
 #include "store/sqlite/sqlite_store.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "store/blobs.hpp"
@@ -29,10 +28,17 @@ void make_private_file(const std::string& path) {
     }
 }
 
-// One step of each kind of housekeeping; true: there is more of one.
-sqlite::Writer::Housekeeping housekeeping_in(const std::string& blob_dir) {
-    return [sweep = sqlite::BlobSweep(blob_dir)](sqlite::Connection& db) mutable -> Result<bool> {
+// One step of each kind of housekeeping; true: there is more of one. Blobs stay while somebody holds them.
+sqlite::Writer::Housekeeping housekeeping_in(
+    const std::string& blob_dir,
+    std::shared_ptr<const std::atomic<int>> blob_holds
+) {
+    return [sweep = sqlite::BlobSweep(blob_dir),
+            holds = std::move(blob_holds)](sqlite::Connection& db) mutable -> Result<bool> {
         TRY(const bool more_to_wipe, sqlite::wipe_step(db));
+        if (holds->load() > 0) {
+            return more_to_wipe;
+        }
         TRY(const bool more_to_sweep, sweep.step(db));
         return more_to_wipe || more_to_sweep;
     };
@@ -40,31 +46,9 @@ sqlite::Writer::Housekeeping housekeeping_in(const std::string& blob_dir) {
 
 }  // namespace
 
-Result<SqliteStore::FileLock> SqliteStore::FileLock::take(const std::string& path) {
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0) {
-        return base::fail(base::Errc::internal, "Cannot open " + path + ".");
-    }
-    FileLock lock(descriptor);
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-        return base::fail(
-            base::Errc::unavailable,
-            "Another process has the database open (" + path + " is locked).",
-            "database_in_use"
-        );
-    }
-    return lock;
-}
-
-SqliteStore::FileLock::~FileLock() {
-    if (descriptor_ >= 0) {
-        ::close(descriptor_);
-    }
-}
-
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteOptions options) {
     sqlite3_soft_heap_limit64(kHeapBytes);
-    TRY(FileLock lock, FileLock::take(options.path + ".lock"));
+    TRY(FileLock lock, FileLock::take(lock_path(options.path)));
     TRY_VOID(prepare_blob_dir(blob_dir_beside(options.path)));
     make_private_file(options.path);
     TRY(auto writer, sqlite::Connection::open(options.path, sqlite::Access::read_write, options.counters));
@@ -89,7 +73,8 @@ SqliteStore::SqliteStore(
 )
     : lock_(std::move(lock)),
       blob_dir_(blob_dir_beside(options.path)),
-      writer_(std::move(writer), options.path, options.counters, housekeeping_in(blob_dir_)),
+      blob_holds_(std::make_shared<std::atomic<int>>(0)),
+      writer_(std::move(writer), options.path, options.counters, housekeeping_in(blob_dir_, blob_holds_)),
       readers_(std::move(readers), kReadsQueuedMax),
       newest_run_at_open_(newest_run_at_open) {}
 
