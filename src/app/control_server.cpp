@@ -16,8 +16,15 @@ constexpr std::size_t kAnswerBytesMax = 16 * 1024 * 1024;
 
 }  // namespace
 
-ControlServer::ControlServer(net::Executor executor, auth::Accounts& accounts, ControlSocketPath path)
-    : accounts_(accounts), path_(std::move(path)), acceptor_(executor), tasks_(executor, "control") {}
+ControlServer::ControlServer(
+    net::Executor executor,
+    auth::Accounts& accounts,
+    TransferEnvironment transfers,
+    ControlSocketPath path
+)
+    : accounts_(accounts),
+      transfers_(std::move(transfers)),
+      path_(std::move(path)), acceptor_(executor), tasks_(executor, "control") {}
 
 base::Status ControlServer::start() {
     const std::string path = path_.str();
@@ -60,6 +67,10 @@ Task<void> ControlServer::serve(Socket socket) {
         co_return;
     }
     auto command = parse_command(line.substr(0, line.find('\n')));
+    if (command && is_transfer(*command)) {
+        co_await send_transfer(socket, transfers_, std::move(*command));
+        co_return;
+    }
     base::Result<std::string> outcome = std::string();
     if (command) {
         outcome = co_await execute(accounts_, std::move(*command));

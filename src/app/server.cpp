@@ -81,7 +81,8 @@ Status Server::open() {
     upstreams_ = std::make_unique<llm::Upstreams>(home, stations_[0]->client);
     registry_ =
         std::make_unique<api::UpstreamRegistry>(home, *store_, *upstreams_, std::move(sealer), config_.upstreams);
-    control_ = std::make_unique<ControlServer>(home, *accounts_, std::move(control_path));
+    TransferEnvironment transfers{*store_, *blobs_, config_.data_dir, version_};
+    control_ = std::make_unique<ControlServer>(home, *accounts_, std::move(transfers), std::move(control_path));
     build_stations();
     return {};
 }

@@ -16,6 +16,8 @@
 
 #include "base/error.hpp"
 #include "net/task.hpp"
+#include "store/backup_store.hpp"
+#include "store/export_store.hpp"
 #include "store/file_rows.hpp"
 #include "store/organise_store.hpp"
 #include "store/rows.hpp"
@@ -151,7 +153,9 @@ class Store : public AccountStore,
               public RunStore,
               public SearchStore,
               public FileStore,
-              public SettingStore {
+              public SettingStore,
+              public ExportStore,
+              public BackupStore {
 public:
     // Answers when the engine can read and write.
     virtual Task<Status> ping() = 0;

@@ -1,7 +1,6 @@
 #include "store/sqlite/sqlite_store.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "store/blobs.hpp"
@@ -39,14 +38,20 @@ class Housekeeping {
 public:
     using Housework = sqlite::Writer::Housework;
 
-    explicit Housekeeping(const std::string& blob_dir) : sweep_(blob_dir) {}
+    // Blobs stay while somebody holds them.
+    Housekeeping(const std::string& blob_dir, std::shared_ptr<const std::atomic<int>> blob_holds)
+        : sweep_(blob_dir), blob_holds_(std::move(blob_holds)) {}
 
     Result<Housework> operator()(sqlite::Connection& db) {
-        TRY(const bool more_to_wipe, sqlite::wipe_step(db));
+        TRY(bool more, sqlite::wipe_step(db));
         TRY(const bool more_in_folders, sqlite::empty_folders_step(db));
-        TRY(const bool more_to_sweep, sweep_.step(db));
+        more = more || more_in_folders;
+        if (blob_holds_->load() == 0) {
+            TRY(const bool more_to_sweep, sweep_.step(db));
+            more = more || more_to_sweep;
+        }
         TRY(const Housework indexing, index(db));
-        return more_to_wipe || more_in_folders || more_to_sweep ? Housework::more : indexing;
+        return more ? Housework::more : indexing;
     }
 
 private:
@@ -61,36 +66,15 @@ private:
     }
 
     sqlite::BlobSweep sweep_;
+    std::shared_ptr<const std::atomic<int>> blob_holds_;
     std::chrono::steady_clock::time_point next_indexing_{};
 };
 
 }  // namespace
 
-Result<SqliteStore::FileLock> SqliteStore::FileLock::take(const std::string& path) {
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0) {
-        return base::fail(base::Errc::internal, "Cannot open " + path + ".");
-    }
-    FileLock lock(descriptor);
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-        return base::fail(
-            base::Errc::unavailable,
-            "Another process has the database open (" + path + " is locked).",
-            "database_in_use"
-        );
-    }
-    return lock;
-}
-
-SqliteStore::FileLock::~FileLock() {
-    if (descriptor_ >= 0) {
-        ::close(descriptor_);
-    }
-}
-
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteOptions options) {
     sqlite3_soft_heap_limit64(kHeapBytes);
-    TRY(FileLock lock, FileLock::take(options.path + ".lock"));
+    TRY(FileLock lock, FileLock::take(lock_path(options.path)));
     TRY_VOID(prepare_blob_dir(blob_dir_beside(options.path)));
     make_private_file(options.path);
     TRY(auto writer, sqlite::Connection::open(options.path, sqlite::Access::read_write, options.counters));
@@ -115,7 +99,8 @@ SqliteStore::SqliteStore(
 )
     : lock_(std::move(lock)),
       blob_dir_(blob_dir_beside(options.path)),
-      writer_(std::move(writer), options.path, options.counters, Housekeeping(blob_dir_)),
+      blob_holds_(std::make_shared<std::atomic<int>>(0)),
+      writer_(std::move(writer), options.path, options.counters, Housekeeping(blob_dir_, blob_holds_)),
       readers_(std::move(readers), kReadsQueuedMax),
       newest_run_at_open_(newest_run_at_open) {}
 

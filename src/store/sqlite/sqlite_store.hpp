@@ -8,6 +8,7 @@
 // answer `unavailable`. A lock file beside the database keeps a second process out.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -15,6 +16,7 @@
 
 #include "meter/counters.hpp"
 #include "net/blocking_pool.hpp"
+#include "store/file_lock.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/writer.hpp"
 #include "store/store.hpp"
@@ -116,25 +118,17 @@ public:
     Task<Result<std::optional<std::string>>> get_setting(std::string name) override;
     Task<Status> put_setting(std::string name, std::string value) override;
 
+    Task<Result<std::optional<ExportStart>>> next_export(UserNo user, std::optional<ConversationNo> after) override;
+    Task<Result<ExportStart>> begin_export(UserNo user, ConversationId id) override;
+    Task<Result<ExportPage>> export_items(UserNo user, ExportStart start, ExportCursor cursor) override;
+    Task<Result<Page<Item>>> export_path(UserNo user, ExportStart start, Position position) override;
+
+    BlobHold hold_blobs() override;
+    std::unique_ptr<StoreCopy> copy_database(std::string path) override;
+
     Task<Status> ping() override;
 
 private:
-    // Keeps other processes out for as long as it lives.
-    class FileLock {
-    public:
-        static Result<FileLock> take(const std::string& path);
-
-        FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-        FileLock& operator=(FileLock&&) = delete;
-        ~FileLock();
-
-    private:
-        explicit FileLock(int descriptor) : descriptor_(descriptor) {}
-
-        int descriptor_;
-    };
-
     using Reader = std::unique_ptr<sqlite::Connection>;
 
     SqliteStore(
@@ -164,6 +158,7 @@ private:
 
     FileLock lock_;
     const std::string blob_dir_;
+    const std::shared_ptr<std::atomic<int>> blob_holds_;
     sqlite::Writer writer_;
     net::BlockingPool<Reader> readers_;
     const RunNo newest_run_at_open_;

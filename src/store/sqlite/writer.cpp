@@ -79,7 +79,7 @@ void Writer::loop() {
     for (;;) {
         Group group = queue_.pop_many(kGroupMax, patience(left));
         if (!group.empty()) {
-            commit(group);
+            work_off(group);
             left = Housework::more;
         } else if (queue_.closed()) {
             break;
@@ -93,8 +93,26 @@ void Writer::loop() {
     db_.reset();
 }
 
-void Writer::commit(Group& group) {
+// First the transaction of all that want one, then what runs between two.
+void Writer::work_off(Group& group) {
     counters_.writer_queue_depth.add(-static_cast<std::int64_t>(group.size()));
+    Group between;
+    for (auto& operation : group) {
+        if (operation->between) {
+            between.push_back(std::move(operation));
+        }
+    }
+    std::erase(group, nullptr);
+    if (!group.empty()) {
+        commit(group);
+    }
+    for (const auto& operation : between) {
+        (void)operation->apply(*db_);  // its error is its caller's
+        operation->answer({});
+    }
+}
+
+void Writer::commit(Group& group) {
     counters_.operations.add(group.size());
     const Status outcome = apply_all(group);
     if (is_sync_error(db_->last_failure())) {

@@ -55,6 +55,28 @@ public:
         co_return co_await net::await_callback<R>(std::move(submit));
     }
 
+    // The same, but between two commits and in no transaction; for what SQLite does not do within one. Must be short.
+    template <class Work>
+    auto run_between(Work work) -> net::Task<std::invoke_result_t<Work&, Connection&>> {
+        using R = std::invoke_result_t<Work&, Connection&>;
+        auto submit = [this, &work](auto done) {
+            auto operation = std::make_unique<TypedOperation<Work, decltype(done)>>(std::move(work), std::move(done));
+            operation->between = true;
+            push(std::move(operation));
+        };
+        co_return co_await net::await_callback<R>(std::move(submit));
+    }
+
+    // Without anybody who waits.
+    template <class Work>
+    void post_between(Work work) {
+        using R = std::invoke_result_t<Work&, Connection&>;
+        auto nobody = [](const R&) {};
+        auto operation = std::make_unique<TypedOperation<Work, decltype(nobody)>>(std::move(work), nobody);
+        operation->between = true;
+        push(std::move(operation));
+    }
+
     // Finishes what is queued, moves the log into the database and closes the connection.
     void stop();
 
@@ -65,6 +87,8 @@ private:
         virtual Status apply(Connection& db) = 0;
         // `group` failed: nothing of this operation was saved, whatever apply() returned.
         virtual void answer(const Status& group) = 0;
+
+        bool between = false;  // to be run outside of the group's transaction
     };
 
     template <class Work, class Done>
@@ -103,6 +127,7 @@ private:
     void push(std::unique_ptr<Operation> operation);
     void loop();
     static std::chrono::milliseconds patience(Housework left);
+    void work_off(Group& group);
     void commit(Group& group);
     Status apply_all(Group& group);
     Status apply_in_savepoint(Operation& operation);

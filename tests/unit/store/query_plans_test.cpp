@@ -7,6 +7,7 @@
 #include "store/blobs.hpp"
 #include "store/sqlite/accounts.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/exports.hpp"
 #include "store/sqlite/files.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/organise.hpp"
@@ -74,6 +75,19 @@ protected:
         finish.output = {answer_item("answer", 100)};
         good(finish_run(*db_, finish));
         return begun;
+    }
+
+    void use_exports(const NewConversation& large) {
+        const auto start = good(next_export(*db_, ada_, std::nullopt));
+        ASSERT_TRUE(start);
+        const ExportStart one = good(begin_export(*db_, ada_, large.id));
+        ExportCursor cursor;
+        for (bool done = false; !done;) {
+            const ExportPage page = good(export_items(*db_, ada_, one, cursor));
+            cursor = page.next;
+            done = page.done;
+        }
+        good(export_path(*db_, ada_, one, 0));
     }
 
     void use_accounts() {
@@ -218,6 +232,7 @@ TEST_F(QueryPlansTest, NeverWalkThroughHistory) {
     use_conversation(large);
     use_organisation(large);
     use_runs(large);
+    use_exports(large);
     good(delete_conversation(*db_, ada_, large.id));
     while (good(wipe_step(*db_))) {
     }
