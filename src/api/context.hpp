@@ -14,6 +14,10 @@
 #include "store/store.hpp"
 #include "web/router.hpp"
 
+namespace confab::transfer {
+class ImportService;
+}
+
 namespace confab::api {
 
 using base::Result;
@@ -39,6 +43,7 @@ struct Context {
     const std::atomic<bool>& draining;
     std::string version;
     store::BlobDisk& blobs;
+    transfer::ImportService& imports;
 };
 
 inline store::UserNo user_of(Exchange& exchange) {

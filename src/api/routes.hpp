@@ -68,6 +68,7 @@ void add_item_routes(Routes& routes);
 void add_response_routes(Routes& routes);
 void add_chat_completion_routes(Routes& routes);
 void add_file_routes(Routes& routes);
+void add_import_routes(Routes& routes);
 void add_operation_routes(Routes& routes);
 void add_page_routes(web::Router& router);
 
@@ -82,6 +83,7 @@ inline void add_all_routes(web::Router& router, Context& context) {
     add_response_routes(routes);
     add_chat_completion_routes(routes);
     add_file_routes(routes);
+    add_import_routes(routes);
     add_operation_routes(routes);
     add_page_routes(router);
 }

@@ -8,6 +8,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "app/import_command.hpp"
 #include "app/server.hpp"
 #include "auth/tokens.hpp"
 #include "base/log.hpp"
@@ -48,6 +49,21 @@ int show_config(const Flags& flags) {
     }
     fmt::print("{}", describe(*config));
     return 0;
+}
+
+// ---- confab import ----
+
+int import_file(const Flags& flags, const std::string& file, const std::string& email) {
+    const auto config = load_config(flags);
+    if (!config) {
+        return complain(config.error());
+    }
+    base::init_log("warn");
+    auth::init_crypto();
+    if (const auto ready = prepare_data_dir(config->data_dir); !ready) {
+        return complain(ready.error());
+    }
+    return import_from_command_line(*config, file, email);
 }
 
 // ---- confab user, confab key ----
@@ -185,6 +201,7 @@ public:
         add_serve();
         add_user_commands();
         add_key_commands();
+        add_import_command();
     }
 
     int run(int argc, char** argv) {
@@ -255,9 +272,22 @@ private:
         revoke.add_option("key", command_.key, "its id, or the key itself")->required();
     }
 
+    void add_import_command() {
+        auto& command = *app_.add_subcommand(
+            "import", "Bring conversations in: from Confab, ChatGPT, Claude or Open WebUI; works whether the server runs or not"
+        );
+        add_common_options(command, flags_);
+        command.add_option("file", import_path_, "an export: .ndjson, .json, or the .zip that ChatGPT and Claude send")
+            ->type_name("FILE")
+            ->required();
+        command.add_option("--user", command_.email, "e-mail address of whose they will be")->required();
+        command.callback([this] { action_ = [this] { return import_file(flags_, import_path_, command_.email); }; });
+    }
+
     CLI::App app_{"Confab: a small, self-hosted LLM chat server for many people", "confab"};
     Flags flags_;
     AdminCommand command_;
+    std::string import_path_;
     bool needs_password_ = false;
     std::function<int()> action_;
 };

@@ -7,12 +7,18 @@
 #include "app/admin_commands.hpp"
 #include "app/data_dir.hpp"
 #include "net/task_group.hpp"
+#include "transfer/import_service.hpp"
 
 namespace confab::app {
 
 class ControlServer {
 public:
-    ControlServer(net::Executor executor, auth::Accounts& accounts, ControlSocketPath path);
+    ControlServer(
+        net::Executor executor,
+        auth::Accounts& accounts,
+        transfer::ImportService& imports,
+        ControlSocketPath path
+    );
 
     base::Status start();
     void stop();
@@ -26,6 +32,7 @@ private:
     net::Task<void> serve(Socket socket);
 
     auth::Accounts& accounts_;
+    transfer::ImportService& imports_;
     ControlSocketPath path_;
     Acceptor acceptor_;
     net::TaskGroup tasks_;

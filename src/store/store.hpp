@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "net/task.hpp"
 #include "store/file_rows.hpp"
+#include "store/import_store.hpp"
 #include "store/rows.hpp"
 
 namespace confab::store {
@@ -143,7 +144,12 @@ public:
     virtual Task<Status> put_setting(std::string name, std::string value) = 0;
 };
 
-class Store : public AccountStore, public ConversationStore, public RunStore, public FileStore, public SettingStore {
+class Store : public AccountStore,
+              public ConversationStore,
+              public RunStore,
+              public FileStore,
+              public SettingStore,
+              public ImportStore {
 public:
     // Answers when the engine can read and write.
     virtual Task<Status> ping() = 0;
