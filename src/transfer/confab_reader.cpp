@@ -124,12 +124,12 @@ Task<Status> ConfabReader::take_object(json::object& object) {
     if (type == "item") {
         co_return co_await take_item(object);
     }
+    if (type == "file") {  // among the items that refer to it
+        co_return co_await begin_file(object);
+    }
     CO_TRY_VOID(co_await end_conversation());
     if (type == "conversation") {
         co_return begin_conversation(object);
-    }
-    if (type == "file") {
-        co_return co_await begin_file(object);
     }
     if (type == "end") {
         ended_ = true;

@@ -24,11 +24,12 @@ public:
           importing_(importing),
           report_(report),
           keep_going_(std::move(keep_going)),
-          sink_(environment_.store, importing, report),
+          sink_(environment_.store, importing, report, [this] { return say_progress(); }),
           builder_(sink_, report, importing, environment_.spool_dir) {}
 
     Task<Status> run(const std::string& path) {
         CO_TRY(const auto file, SourceFile::open(path));
+        file_ = file.get();
         const Status read = co_await read_streams(*file);
         report_.set_bytes_read(file->bytes_read());
         const bool writable = read || read.error().errc == base::Errc::invalid_request;
@@ -78,7 +79,7 @@ private:
             } else {
                 CO_TRY_VOID(co_await foreign->take(piece));
             }
-            CO_TRY_VOID(co_await say_progress(file));
+            CO_TRY_VOID(co_await say_progress());
             CO_TRY(piece, file.read());
         }
         if (own) {
@@ -87,15 +88,18 @@ private:
         co_return foreign->finish();
     }
 
-    Task<Status> say_progress(const SourceFile& file) {
+    Task<Status> say_progress() {
         const auto now = std::chrono::steady_clock::now();
         if (now - said_at_ < kProgressEvery) {
             co_return Status{};
         }
         said_at_ = now;
-        report_.set_bytes_read(file.bytes_read());
-        CO_TRY(const bool go_on, co_await keep_going_(report_));
-        if (!go_on) {
+        report_.set_bytes_read(file_->bytes_read());
+        const auto go_on = co_await keep_going_(report_);
+        if (!go_on && go_on.error().errc != base::Errc::unavailable) {
+            co_return std::unexpected(go_on.error());
+        }
+        if (go_on && !*go_on) {
             co_return base::fail(base::Errc::cancelled, "The import was cancelled.", "cancelled");
         }
         co_return Status{};
@@ -107,6 +111,7 @@ private:
     const KeepGoing keep_going_;
     PieceSink sink_;
     ConversationBuilder builder_;
+    const SourceFile* file_ = nullptr;
     std::chrono::steady_clock::time_point said_at_;
 };
 

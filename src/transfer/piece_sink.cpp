@@ -24,6 +24,7 @@ std::size_t bytes_of(const store::ImportPiece& piece) {
 
 Task<Result<std::vector<store::ImportedPiece>>> PieceSink::send(std::vector<store::ImportPiece> pieces) {
     for (int attempt = 1;; ++attempt) {
+        CO_TRY_VOID(co_await between_());
         std::vector<store::ImportPiece> copy = pieces;
         auto done = co_await store_.import_pieces(importing_.user, importing_.user_id, std::move(copy));
         if (done || done.error().errc != base::Errc::unavailable || attempt == kAttemptsMax) {

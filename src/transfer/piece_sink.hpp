@@ -20,8 +20,11 @@ struct Importing {
 
 class PieceSink {
 public:
-    PieceSink(store::ImportStore& store, Importing importing, ImportReport& report)
-        : store_(store), importing_(importing), report_(report) {}
+    // Called before each operation; its error ends the import.
+    using Between = std::function<net::Task<base::Status>()>;
+
+    PieceSink(store::ImportStore& store, Importing importing, ImportReport& report, Between between)
+        : store_(store), importing_(importing), report_(report), between_(std::move(between)) {}
 
     // A whole conversation that fits into one operation. `where` names it in problems.
     net::Task<base::Status> add(store::ImportPiece piece, std::string where);
@@ -39,6 +42,7 @@ private:
     store::ImportStore& store_;
     const Importing importing_;
     ImportReport& report_;
+    const Between between_;
     std::vector<store::ImportPiece> waiting_;
     std::vector<std::string> wheres_;  // of waiting_
     std::size_t items_ = 0;

@@ -44,10 +44,11 @@ Status write_progress(Connection& db, ImportId id, const ImportProgress& progres
     );
 }
 
-// What never became whole goes, and its ids are free again.
+// What never became whole goes, and its ids are free again. Not while the user has another import, whose it may be.
 Status wipe_half_imported(Connection& db, UserNo user) {
     return db.run(
-        "UPDATE conversations SET deleted_at = ?2, wiping = 1 WHERE user_no = ?1 AND hidden = 2 AND deleted_at IS NULL",
+        "UPDATE conversations SET deleted_at = ?2, wiping = 1 WHERE user_no = ?1 AND hidden = 2 AND deleted_at IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM imports WHERE user_no = ?1 AND status < 3)",
         user,
         base::unix_now()
     );

@@ -191,13 +191,30 @@ private:
                 const auto number = found.get<RunNo>(0);
                 const bool follows = found.get<BranchNo>(2) == place.branch && found.integer(3) + 1 == place.position;
                 if (follows && is_final(found.get<RunStatus>(4))) {
-                    TRY_VOID(db_.run("UPDATE runs SET output_last = ?2 WHERE run = ?1", number, place.position));
+                    TRY_VOID(extend_run(number, run, item, place.position));
                 }
                 return number;
             }
             id = ResponseId{derived_id({"response", view_of(target_.id.bytes), view_of(run.id.bytes)})};
         }
         return make_run(id, run, item, place);
+    }
+
+    // Only the message among the items of a run says what it took.
+    Status extend_run(RunNo number, const ImportedRun& run, const ImportItem& item, Position last) {
+        const auto& timing = run.timing;
+        return db_.run(
+            "UPDATE runs SET output_last = ?2, usage = CASE WHEN usage = '' THEN ?3 ELSE usage END, "
+            "first_token_ms = coalesce(first_token_ms, ?4), duration_ms = coalesce(duration_ms, ?5), "
+            "output_tokens = coalesce(output_tokens, ?6), status = max(status, ?7) WHERE run = ?1",
+            number,
+            last,
+            run.usage,
+            timing ? std::optional(timing->first_token_ms) : std::nullopt,
+            timing ? std::optional(timing->duration_ms) : std::nullopt,
+            timing ? timing->output_tokens : std::nullopt,
+            item.item.status == ItemStatus::completed ? RunStatus::completed : RunStatus::incomplete
+        );
     }
 
     Result<RunNo> make_run(ResponseId id, const ImportedRun& run, const ImportItem& item, ImportPlace place) {

@@ -68,6 +68,8 @@ TEST_F(ConfabImport, ItemsComeBackAsTheyWere) {
     const auto run = store::ResponseId::make().str();
     const auto id = [](base::ItemType type) { return store::ItemId::make(type); };
     const std::string facts = R"(,"created_at":1600000001,"response_id":")" + run + R"(","model":"gpt-x")";
+    const std::string other_facts =
+        R"(,"created_at":1600000001,"response_id":")" + store::ResponseId::make().str() + R"(","model":"gpt-y")";
     const std::string measures =
         R"(,"usage":{"input_tokens":7,"output_tokens":31,"total_tokens":38},"timing":{"first_token_ms":120,"duration_ms":1120,"tokens_per_second":31})";
     const std::vector<std::pair<store::ItemId, std::string>> kinds{
@@ -77,9 +79,9 @@ TEST_F(ConfabImport, ItemsComeBackAsTheyWere) {
         {id(base::ItemType::reasoning), R"("type":"reasoning","status":"completed","summary":[],"encrypted_content":"abc")" + facts},
         {id(base::ItemType::function_call), R"("type":"function_call","status":"completed","call_id":"c1","name":"f","arguments":"{\"a\":1}")" + facts},
         {id(base::ItemType::function_call_output), R"("type":"function_call_output","status":"completed","call_id":"c1","output":"done","created_at":1600000001)"},
-        {id(base::ItemType::other), R"("type":"web_search_call","status":"completed","action":{"q":[1,2]})" + facts},
-        {id(base::ItemType::message), R"("type":"message","status":"incomplete","role":"assistant","content":[{"type":"output_text","text":"Part","annotations":[],"logprobs":[]}])" + facts + measures},
-        {id(base::ItemType::message), R"("type":"message","status":"completed","role":"assistant","content":[{"type":"refusal","refusal":"No."}])" + facts + measures},
+        {id(base::ItemType::other), R"("type":"web_search_call","status":"completed","action":{"q":[1,2]})" + other_facts},
+        {id(base::ItemType::message), R"("type":"message","status":"incomplete","role":"assistant","content":[{"type":"output_text","text":"Part","annotations":[],"logprobs":[]}])" + other_facts + measures},
+        {id(base::ItemType::message), R"("type":"message","status":"completed","role":"assistant","content":[{"type":"refusal","refusal":"No."}])" + other_facts + measures},
     };
     std::string lines = conversation(conversation_, kinds.back().first.str());
     std::string parent;
@@ -182,7 +184,9 @@ TEST_F(ConfabImport, FilesComeWithTheirIds) {
         return text + last;
     };
     const std::string content = R"({"id":")" + ids_[0].str() + R"(","type":"message","status":"completed","role":"user","content":[{"type":"input_text","text":"Look"},{"type":"input_image","file_id":")" + file.str() + R"("}],"created_at":1600000001})";
-    const std::string text = whole(conversation(conversation_, ids_[0].str()) + item("", content) + lines(""));
+    const std::string text = whole(
+        conversation(conversation_, ids_[1].str()) + item("", content) + lines("") + item(ids_[0].str(), message(ids_[1], "Nice"))
+    );
     EXPECT_EQ(import_text(text), "");
     EXPECT_EQ(problem_codes(), "");
     const auto stored = good(run_task(store_->find_file(ada_.no, file)));

@@ -157,7 +157,7 @@ TEST_F(Foreign, LongConversationsAndLongMessages) {
     EXPECT_EQ(counts(), "1 1001 1 1");
     EXPECT_EQ(problem_codes(), "message_too_large");
     const auto id = conversations()[0].id;
-    EXPECT_TRUE(shown(id).ends_with("user:a fork"));
+    EXPECT_EQ(good(run_task(store_->find_item(ada_.no, id, *conversations()[0].head))).body, "a fork");
     store::PageRequest<store::ItemId> all{std::nullopt, store::Order::ascending, 1'000};
     std::size_t seen = 0;
     while (true) {
@@ -180,7 +180,7 @@ TEST_F(Foreign, OtherContentOfChatGpt) {
         node("1", "", "user", R"({"content_type":"multimodal_text","parts":[{"content_type":"image_asset_pointer","asset_pointer":"file-service://x"},"Look","More"]})") +
         "," + node("2", "1", "assistant", R"({"content_type":"thoughts","thoughts":[{"summary":"Plan","content":"Hm."}]})") +
         "," + node("3", "2", "assistant", R"({"content_type":"reasoning_recap","content":"Thought for 3s"})") + "," +
-        node("4", "3", "assistant", R"({"content_type":"code","language":"python","text":"print(1)"})") + "," +
+        node("4", "3", "assistant", R"x({"content_type":"code","language":"python","text":"print(1)"})x") + "," +
         node("5", "4", "tool", R"({"content_type":"execution_output","text":"1"})") + "," +
         node("6", "5", "assistant", R"({"content_type":"text","parts":["half \ud83d pair"]})");
     EXPECT_EQ(import_text("[" + chatgpt(nodes, "6") + "]"), "");
@@ -212,7 +212,7 @@ TEST_F(Foreign, ClaudeComesWithThoughtsToolsAndAttachments) {
     EXPECT_EQ(counts(), "2 10 0 1");
     auto all = conversations();
     ASSERT_EQ(all.size(), 2U);
-    std::ranges::sort(all, {}, &store::Conversation::title);
+    std::ranges::sort(all, std::ranges::greater(), &store::Conversation::title);  // a.txt, Tree
     EXPECT_EQ(all[0].title.substr(0, 5), "a.txt");
     EXPECT_EQ(
         shown(all[0].id),
@@ -267,7 +267,7 @@ TEST_F(Foreign, PathsInAZipLeadNowhere) {
 }
 
 TEST_F(Foreign, AZipBombIsNotUnpacked) {
-    const std::string zeros(64 * 1024 * 1024, ' ');
+    const std::string zeros = "[" + std::string(64 * 1024 * 1024, ' ');
     EXPECT_EQ(import(write_zip("bomb.zip", {{"conversations.json", zeros}})), "zip_bomb");
     EXPECT_EQ(import(write_zip("bomb2.zip", {{"elsewhere.bin", zeros}, {"conversations.json", "[]"}})), "zip_bomb");
 }
