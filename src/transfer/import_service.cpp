@@ -290,6 +290,16 @@ Task<void> ImportService::end_job(const ImportJob& job, ImportStatus status, con
 
 namespace {
 
+// What an earlier process left of the same import when it was ended: this one begins again.
+Task<Status> end_left_over(store::Store& store, store::UserNo user, std::string path) {
+    const store::PageRequest<store::ImportId> newest{std::nullopt, store::Order::descending, 1};
+    CO_TRY(const auto page, co_await store.list_imports(user, newest));
+    if (!page.rows.empty() && !is_final(page.rows[0].status) && page.rows[0].path == path) {
+        CO_TRY_VOID(co_await store.cancel_import(user, page.rows[0].id));
+    }
+    co_return Status{};
+}
+
 Task<Result<store::ImportProgress>> run_now(
     ImportEnvironment environment,
     store::User user,
@@ -299,6 +309,7 @@ Task<Result<store::ImportProgress>> run_now(
     store::Store& store = environment.store;
     ImportJob job = new_job(user.no, ImportStatus::running, std::filesystem::path(path).filename().string(), path);
     job.bytes = file_bytes(path);
+    CO_TRY_VOID(co_await end_left_over(store, user.no, path));
     CO_TRY_VOID(co_await store.begin_import(job));
     ImportReport report;
     KeepGoing keep_going = [&store, &watch, id = job.id](const ImportReport& so_far) -> Task<Result<bool>> {
