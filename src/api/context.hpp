@@ -15,6 +15,10 @@
 #include "store/store.hpp"
 #include "web/router.hpp"
 
+namespace confab::transfer {
+class ImportService;
+}
+
 namespace confab::api {
 
 using base::Result;
@@ -41,6 +45,7 @@ struct Context {
     std::string version;
     store::BlobDisk& blobs;
     meter::TitleCounters& titles;
+    transfer::ImportService& imports;
 };
 
 inline store::UserNo user_of(Exchange& exchange) {

@@ -70,6 +70,7 @@ void add_chat_completion_routes(Routes& routes);
 void add_search_routes(Routes& routes);
 void add_file_routes(Routes& routes);
 void add_export_routes(Routes& routes);
+void add_import_routes(Routes& routes);
 void add_operation_routes(Routes& routes);
 void add_organise_routes(Routes& routes);
 void add_settings_routes(Routes& routes);
@@ -90,6 +91,7 @@ inline void add_all_routes(web::Router& router, Context& context) {
     add_organise_routes(routes);
     add_settings_routes(routes);
     add_export_routes(routes);
+    add_import_routes(routes);
     add_operation_routes(routes);
     add_page_routes(router);
 }

@@ -8,6 +8,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "app/import_command.hpp"
 #include "app/server.hpp"
 #include "app/transfer_commands.hpp"
 #include "auth/tokens.hpp"
@@ -126,6 +127,21 @@ int examine(const Flags& flags) {
     }
     fmt::print("{}\n", sound ? "Everything is sound." : "There are problems. Nothing was changed.");
     return sound ? 0 : 1;
+}
+
+// ---- confab import ----
+
+int import_file(const Flags& flags, const std::string& file, const std::string& email) {
+    const auto config = load_config(flags);
+    if (!config) {
+        return complain(config.error());
+    }
+    base::init_log("warn");
+    auth::init_crypto();
+    if (const auto ready = prepare_data_dir(config->data_dir); !ready) {
+        return complain(ready.error());
+    }
+    return import_from_command_line(*config, file, email);
 }
 
 // ---- confab user, confab key ----
@@ -265,6 +281,7 @@ public:
         add_key_commands();
         add_transfer_commands();
         add_upkeep_commands();
+        add_import_command();
     }
 
     int run(int argc, char** argv) {
@@ -393,11 +410,24 @@ private:
         doctor.callback([this] { action_ = [this] { return examine(flags_); }; });
     }
 
+    void add_import_command() {
+        auto& command = *app_.add_subcommand(
+            "import", "Bring conversations in: from Confab, ChatGPT, Claude or Open WebUI; works whether the server runs or not"
+        );
+        add_common_options(command, flags_);
+        command.add_option("file", import_path_, "an export: .ndjson, .json, or the .zip that ChatGPT and Claude send")
+            ->type_name("FILE")
+            ->required();
+        command.add_option("--user", command_.email, "e-mail address of whose they will be")->required();
+        command.callback([this] { action_ = [this] { return import_file(flags_, import_path_, command_.email); }; });
+    }
+
     CLI::App app_{"Confab: a small, self-hosted LLM chat server for many people", "confab"};
     Flags flags_;
     AdminCommand command_;
     std::string file_ = "-";
     std::string export_format_ = "ndjson";
+    std::string import_path_;
     bool needs_password_ = false;
     bool force_ = false;
     std::function<int()> action_;

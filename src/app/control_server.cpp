@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/import_command.hpp"
+
 namespace confab::app {
 
 namespace {
@@ -20,11 +22,15 @@ ControlServer::ControlServer(
     net::Executor executor,
     auth::Accounts& accounts,
     TransferEnvironment transfers,
+    transfer::ImportService& imports,
     ControlSocketPath path
 )
     : accounts_(accounts),
       transfers_(std::move(transfers)),
-      path_(std::move(path)), acceptor_(executor), tasks_(executor, "control") {}
+      imports_(imports),
+      path_(std::move(path)),
+      acceptor_(executor),
+      tasks_(executor, "control") {}
 
 base::Status ControlServer::start() {
     const std::string path = path_.str();
@@ -72,7 +78,9 @@ Task<void> ControlServer::serve(Socket socket) {
         co_return;
     }
     base::Result<std::string> outcome = std::string();
-    if (command) {
+    if (command && command->name.starts_with("import ")) {
+        outcome = co_await execute_import(accounts_, imports_, std::move(*command));
+    } else if (command) {
         outcome = co_await execute(accounts_, std::move(*command));
     } else {
         outcome = std::unexpected(command.error());

@@ -9,6 +9,7 @@
 #include "app/data_dir.hpp"
 #include "app/transfer_commands.hpp"
 #include "net/task_group.hpp"
+#include "transfer/import_service.hpp"
 
 namespace confab::app {
 
@@ -18,6 +19,7 @@ public:
         net::Executor executor,
         auth::Accounts& accounts,
         TransferEnvironment transfers,
+        transfer::ImportService& imports,
         ControlSocketPath path
     );
 
@@ -34,6 +36,7 @@ private:
 
     auth::Accounts& accounts_;
     const TransferEnvironment transfers_;
+    transfer::ImportService& imports_;
     ControlSocketPath path_;
     Acceptor acceptor_;
     net::TaskGroup tasks_;

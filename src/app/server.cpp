@@ -69,6 +69,7 @@ Status Server::open() {
     }
     store_ = std::move(*store);
     blobs_ = std::make_unique<store::BlobDisk>(store::blob_dir_beside(database_path(config_.data_dir)));
+    imports_ = std::make_unique<transfer::ImportService>(*store_, *blobs_, imports_dir(config_.data_dir));
     TRY(auto sealer, auth::Sealer::open_key_file(key_file_path(config_.data_dir)));
     TRY(auto control_path, ControlSocketPath::open(config_.data_dir));
     const net::Executor home = shards_[0].executor();
@@ -82,7 +83,7 @@ Status Server::open() {
     registry_ =
         std::make_unique<api::UpstreamRegistry>(home, *store_, *upstreams_, std::move(sealer), config_.upstreams);
     TransferEnvironment transfers{*store_, *blobs_, config_.data_dir, version_};
-    control_ = std::make_unique<ControlServer>(home, *accounts_, std::move(transfers), std::move(control_path));
+    control_ = std::make_unique<ControlServer>(home, *accounts_, std::move(transfers), *imports_, std::move(control_path));
     build_stations();
     return {};
 }
@@ -126,7 +127,8 @@ void Server::build_stations() {
             draining_,
             version_,
             *blobs_,
-            title_counters_
+            title_counters_,
+            *imports_
         });
         api::add_all_routes(station->router, *station->context);
         auto admit = [context = station->context.get()](web::Request& request, const web::Route& route) {
@@ -169,6 +171,7 @@ int Server::run() {
     });
     shards_.run();
     passwords_->stop();
+    imports_->stop();
     blobs_->stop();
     store_->stop();
     return exit_status_;
@@ -191,6 +194,7 @@ Task<Status> Server::start() {
         counters_.runs.recovered.add(recovered);
         spdlog::warn("runs_recovered count={}", recovered);
     }
+    CO_TRY_VOID(co_await imports_->start());
     CO_TRY_VOID(co_await registry_->load());
     CO_TRY_VOID(co_await prepare_accounts());
     CO_TRY(const auto setup_token, co_await accounts_->open_setup());

@@ -17,6 +17,7 @@
 #include "app/control_server.hpp"
 #include "chat/titles.hpp"
 #include "store/sqlite/sqlite_store.hpp"
+#include "transfer/import_service.hpp"
 #include "web/listener.hpp"
 
 namespace confab::app {
@@ -74,6 +75,7 @@ private:
     net::ShardPool shards_;
     std::unique_ptr<store::SqliteStore> store_;
     std::unique_ptr<store::BlobDisk> blobs_;
+    std::unique_ptr<transfer::ImportService> imports_;
     std::unique_ptr<auth::PasswordPool> passwords_;
     std::unique_ptr<auth::Accounts> accounts_;
     std::unique_ptr<llm::Upstreams> upstreams_;

@@ -19,6 +19,7 @@
 #include "store/backup_store.hpp"
 #include "store/export_store.hpp"
 #include "store/file_rows.hpp"
+#include "store/import_store.hpp"
 #include "store/organise_store.hpp"
 #include "store/rows.hpp"
 #include "store/search_store.hpp"
@@ -155,7 +156,8 @@ class Store : public AccountStore,
               public FileStore,
               public SettingStore,
               public ExportStore,
-              public BackupStore {
+              public BackupStore,
+              public ImportStore {
 public:
     // Answers when the engine can read and write.
     virtual Task<Status> ping() = 0;

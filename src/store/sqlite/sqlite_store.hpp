@@ -125,6 +125,22 @@ public:
 
     BlobHold hold_blobs() override;
     std::unique_ptr<StoreCopy> copy_database(std::string path) override;
+    Task<Status> begin_import(ImportJob job) override;
+    Task<Status> queue_import(ImportId id, std::int64_t bytes) override;
+    Task<Status> delete_import(ImportId id) override;
+    Task<Result<std::optional<ImportJob>>> claim_import() override;
+    Task<Result<bool>> save_import(ImportId id, ImportProgress progress) override;
+    Task<Status> finish_import(ImportId id, ImportStatus status, ImportProgress progress) override;
+    Task<Result<ImportJob>> cancel_import(UserNo user, ImportId id) override;
+    Task<Result<ImportJob>> find_import(UserNo user, ImportId id) override;
+    Task<Result<Page<ImportJob>>> list_imports(UserNo user, PageRequest<ImportId> request) override;
+    Task<Result<std::vector<ImportJob>>> recover_imports() override;
+    Task<Result<std::vector<ImportedPiece>>> import_pieces(
+        UserNo user,
+        UserId user_id,
+        std::vector<ImportPiece> pieces
+    ) override;
+    Task<Result<FileId>> importable_file_id(UserNo user, UserId user_id, FileId id) override;
 
     Task<Status> ping() override;
 

@@ -99,9 +99,10 @@ Result<bool> wipe_some(Connection& db, ConversationNo conversation) {
         return true;
     }
     TRY_VOID(db.run("UPDATE conversations SET wiping = 0 WHERE conv = ?1", conversation));
-    // A visible one stays behind as an empty row: its id remains taken, and good as a cursor.
+    // A visible one stays behind as an empty row: its id remains taken, and good as a cursor. One that was never wholly
+    // imported leaves its id free.
     TRY_VOID(db.run(
-        "DELETE FROM conversations WHERE conv = ?1 AND hidden = 1 "
+        "DELETE FROM conversations WHERE conv = ?1 AND hidden >= 1 "
         "AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.conv = conversations.conv)",
         conversation
     ));

@@ -9,6 +9,7 @@
 #include "store/sqlite/conversations.hpp"
 #include "store/sqlite/exports.hpp"
 #include "store/sqlite/files.hpp"
+#include "store/sqlite/imports.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/organise.hpp"
 #include "store/sqlite/run_chunks.hpp"
@@ -30,6 +31,10 @@ constexpr std::array kAllowedScans{
     std::string_view("SCAN conversations USING INDEX conversations_wiping"),
     std::string_view("SCAN blobs USING INDEX blobs_unreferenced"),
     std::string_view("SCAN blobs USING COVERING INDEX blobs_unreferenced"),
+    std::string_view("SCAN imports USING INDEX imports_waiting"),  // of unfinished ones, one for each user
+    std::string_view("SCAN imports USING INDEX imports_unfinished"),
+    std::string_view("SCAN imports USING COVERING INDEX imports_unfinished"),
+    std::string_view("SCAN conversations USING INDEX conversations_importing"),
     std::string_view("SCAN CONSTANT ROW"),
     std::string_view("SCAN folders USING INDEX folders_deleting"),
     std::string_view("SCAN (subquery-"),  // the halves of a list's page, each limited to a page
@@ -135,6 +140,42 @@ protected:
         good(sweep.step(*db_));
     }
 
+    void use_imports(const NewConversation& large) {
+        ImportJob job;
+        job.id = ImportId::make();
+        job.user = ada_;
+        good(begin_import(*db_, job));
+        good(queue_import(*db_, job.id, 1));
+        good(claim_import(*db_));
+        good(save_import(*db_, job.id, {}));
+        good(recover_imports(*db_));
+        good(claim_import(*db_));
+        good(finish_import(*db_, job.id, ImportStatus::completed, {}));
+        good(cancel_import(*db_, ada_, job.id));
+        good(find_import(*db_, ada_, job.id));
+        for (const Order order : {Order::ascending, Order::descending}) {
+            good(list_imports(*db_, ada_, {job.id, order, 20}));
+        }
+        ImportPiece piece;
+        piece.id = large.id;
+        piece.last = true;
+        ImportItem item;
+        item.item = user_item("imported");
+        item.run = ImportedRun{ResponseId::make(), "model", {}, {}};
+        piece.items = {item, item};
+        piece.items[1].item.id = ItemId::make();
+        piece.items[1].parent = 0;
+        good(import_pieces(*db_, ada_, UserId::make(), {piece}));
+        piece.id = ConversationId::make();
+        piece.head_index = 0;
+        piece.items[0].item.id = ItemId::make();
+        const auto made = good(import_pieces(*db_, ada_, UserId::make(), {piece}));
+        piece.conversation = made.front().conversation;
+        good(import_pieces(*db_, ada_, UserId::make(), {piece}));
+        good(importable_file_id(*db_, ada_, UserId::make(), FileId::make()));
+        good(delete_import(*db_, job.id));
+    }
+
     void use_conversation(const NewConversation& large) {
         const auto newest = good(list_items(*db_, ada_, large.id, {std::nullopt, Order::descending, 50}));
         EXPECT_EQ(newest.rows.size(), 50U);
@@ -233,6 +274,7 @@ TEST_F(QueryPlansTest, NeverWalkThroughHistory) {
     use_organisation(large);
     use_runs(large);
     use_exports(large);
+    use_imports(large);
     good(delete_conversation(*db_, ada_, large.id));
     while (good(wipe_step(*db_))) {
     }
