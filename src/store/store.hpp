@@ -16,6 +16,7 @@
 
 #include "base/error.hpp"
 #include "net/task.hpp"
+#include "store/context_store.hpp"
 #include "store/file_rows.hpp"
 #include "store/rows.hpp"
 
@@ -143,7 +144,12 @@ public:
     virtual Task<Status> put_setting(std::string name, std::string value) = 0;
 };
 
-class Store : public AccountStore, public ConversationStore, public RunStore, public FileStore, public SettingStore {
+class Store : public AccountStore,
+              public ConversationStore,
+              public RunStore,
+              public FileStore,
+              public SettingStore,
+              public ContextStore {
 public:
     // Answers when the engine can read and write.
     virtual Task<Status> ping() = 0;

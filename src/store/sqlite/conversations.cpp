@@ -8,7 +8,7 @@ namespace {
 
 #define CONVERSATION_COLUMNS                                                                                    \
     "SELECT conv, id, user_no, title, model, instructions, metadata, pinned, archived, active_br, created_at, " \
-    "updated_at "                                                                                               \
+    "updated_at, compaction "                                                                                   \
     "FROM conversations "
 
 // The row itself; head and runs are added by add_newest.
@@ -26,6 +26,7 @@ Conversation read_conversation(const Statement& row) {
     conversation.active_branch = row.get<BranchNo>(9);
     conversation.created_at = row.integer(10);
     conversation.updated_at = row.integer(11);
+    conversation.compaction = row.get<Compaction>(12);
     return conversation;
 }
 
@@ -153,6 +154,9 @@ Result<Conversation> update_conversation(
         patch.pinned,
         patch.archived
     ));
+    if (patch.compaction) {
+        TRY_VOID(db.run("UPDATE conversations SET compaction = ?2 WHERE conv = ?1", handle.no, *patch.compaction));
+    }
     return find_conversation(db, user, id);
 }
 

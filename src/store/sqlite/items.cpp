@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/sqlite/summaries.hpp"
+
 namespace confab::store::sqlite {
 
 namespace {
@@ -94,6 +96,7 @@ Status delete_item_at(Connection& db, const ItemPlace& place, UnixSeconds now) {
     if (db.changed_rows() == 0) {
         return base::not_found("There is no such item.");
     }
+    TRY_VOID(drop_summaries(db, place));
     return db.run(
         "UPDATE bodies SET body = x'' WHERE mid = (SELECT mid FROM items WHERE conv = ?1 AND br = ?2 AND pos = ?3)",
         place.conversation,

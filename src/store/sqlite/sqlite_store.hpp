@@ -90,6 +90,18 @@ public:
     Task<Result<std::optional<std::string>>> get_setting(std::string name) override;
     Task<Status> put_setting(std::string name, std::string value) override;
 
+    Task<Result<PlannedPrompt>> replan_run(RunNo run, std::int64_t tokens_max) override;
+    Task<Result<ContextView>> view_context(UserNo user, ConversationId id, std::int64_t tokens_max) override;
+    Task<Result<std::optional<SummaryPlan>>> plan_summary(
+        ConversationNo conversation,
+        BranchNo branch,
+        std::int64_t tokens_max,
+        std::int64_t step_tokens_max
+    ) override;
+    Task<Result<bool>> save_summary(SummaryPlan plan, Summary summary) override;
+    Task<Result<std::vector<TokenFactor>>> list_token_factors() override;
+    Task<Status> save_token_factor(TokenFactor factor) override;
+
     Task<Status> ping() override;
 
 private:

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/summaries.hpp"
 
 namespace confab::store::sqlite {
 
@@ -133,6 +134,7 @@ Status wipe_conversation(Connection& db, ConversationNo conversation) {
         conversation,
         base::unix_now()
     ));
+    TRY_VOID(wipe_summaries(db, conversation));
     TRY_VOID(wipe_some(db, conversation));
     return {};
 }
