@@ -39,6 +39,7 @@ struct Context {
     const std::atomic<bool>& draining;
     std::string version;
     store::BlobDisk& blobs;
+    chat::TokenCalibration& calibration;
 };
 
 inline store::UserNo user_of(Exchange& exchange) {

@@ -67,6 +67,22 @@ Task<Result<Reply>> update_metadata(Context& context, Exchange& exchange) {
     co_return conversation_reply(conversation);
 }
 
+// null: as the server's setting says.
+Result<std::optional<store::Compaction>> parse_compaction(const json::object& body) {
+    const json::value* value = base::find(body, "compaction");
+    if (value == nullptr) {
+        return std::nullopt;
+    }
+    if (value->is_null()) {
+        return store::Compaction::inherit;
+    }
+    TRY(const auto text, Fields(body).text("compaction"));
+    if (*text != "auto" && *text != "off") {
+        return base::invalid("compaction", "compaction is 'auto', 'off' or null.");
+    }
+    return *text == "auto" ? store::Compaction::automatic : store::Compaction::off;
+}
+
 Task<Result<Reply>> patch_conversation(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
     CO_TRY(const auto object, parse_body(exchange.request()));
@@ -77,6 +93,7 @@ Task<Result<Reply>> patch_conversation(Context& context, Exchange& exchange) {
     CO_TRY(patch.instructions, fields.text("instructions", kInstructionsBytesMax));
     CO_TRY(patch.pinned, fields.boolean("pinned"));
     CO_TRY(patch.archived, fields.boolean("archived"));
+    CO_TRY(patch.compaction, parse_compaction(object));
     CO_TRY(patch.metadata, parse_metadata(fields));
     CO_TRY(
         const auto conversation, co_await context.store.update_conversation(user_of(exchange), id, std::move(patch))

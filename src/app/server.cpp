@@ -72,6 +72,7 @@ Status Server::open() {
     TRY(auto sealer, auth::Sealer::open_key_file(key_file_path(config_.data_dir)));
     TRY(auto control_path, ControlSocketPath::open(config_.data_dir));
     const net::Executor home = shards_[0].executor();
+    calibration_ = std::make_unique<chat::TokenCalibration>(*store_);
     passwords_ = std::make_unique<auth::PasswordPool>();
     accounts_ = std::make_unique<auth::Accounts>(*store_, *passwords_, home);
     tasks_ = std::make_unique<net::TaskGroup>(home, "server");
@@ -98,7 +99,9 @@ void Server::build_stations() {
             counters_.runs,
             shards_.size(),
             *store_,
-            *blobs_
+            *blobs_,
+            store_.get(),
+            calibration_.get()
         };
         station->runs = std::make_unique<chat::RunService>(environment);
         places.push_back({station->shard.executor(), station->runs.get()});
@@ -120,7 +123,8 @@ void Server::build_stations() {
             budget_,
             draining_,
             version_,
-            *blobs_
+            *blobs_,
+            *calibration_
         });
         api::add_all_routes(station->router, *station->context);
         auto admit = [context = station->context.get()](web::Request& request, const web::Route& route) {
@@ -185,6 +189,7 @@ Task<Status> Server::start() {
         counters_.runs.recovered.add(recovered);
         spdlog::warn("runs_recovered count={}", recovered);
     }
+    CO_TRY_VOID(co_await calibration_->load());
     CO_TRY_VOID(co_await registry_->load());
     CO_TRY_VOID(co_await prepare_accounts());
     CO_TRY(const auto setup_token, co_await accounts_->open_setup());
