@@ -46,6 +46,7 @@ struct Context {
     store::BlobDisk& blobs;
     meter::TitleCounters& titles;
     transfer::ImportService& imports;
+    chat::TokenCalibration& calibration;
 };
 
 inline store::UserNo user_of(Exchange& exchange) {

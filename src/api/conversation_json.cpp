@@ -67,7 +67,12 @@ void render_conversation(std::string& text, const store::Conversation& conversat
     } else {
         out.value(nullptr);
     }
-    out.member_or_null("compaction", conversation.compaction);
+    out.member_or_null(
+        "compaction",
+        conversation.compaction == store::Compaction::automatic ? "auto"
+        : conversation.compaction == store::Compaction::off     ? "off"
+                                                                : ""
+    );
     out.member_or_null("head_item_id", conversation.head ? conversation.head->str() : std::string());
     out.member_or_null("active_response_id", conversation.active_run ? conversation.active_run->str() : std::string());
     render_last_run(out, conversation.last_run);

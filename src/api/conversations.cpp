@@ -69,13 +69,20 @@ Task<Result<Reply>> update_metadata(Context& context, Exchange& exchange) {
     co_return conversation_reply(conversation);
 }
 
-// Empty: as the server is set.
-Result<std::optional<std::string>> parse_compaction(const Fields& fields) {
-    TRY(auto compaction, fields.text("compaction"));
-    if (compaction && !compaction->empty() && *compaction != "auto" && *compaction != "off") {
-        return base::invalid("compaction", "compaction is 'auto', 'off' or empty.");
+// null: as the server's setting says.
+Result<std::optional<store::Compaction>> parse_compaction(const json::object& body) {
+    const json::value* value = base::find(body, "compaction");
+    if (value == nullptr) {
+        return std::nullopt;
     }
-    return compaction;
+    if (value->is_null() || (value->is_string() && value->get_string().empty())) {
+        return store::Compaction::inherit;
+    }
+    TRY(const auto text, Fields(body).text("compaction"));
+    if (*text != "auto" && *text != "off") {
+        return base::invalid("compaction", "compaction is 'auto', 'off' or null.");
+    }
+    return *text == "auto" ? store::Compaction::automatic : store::Compaction::off;
 }
 
 Task<Result<Reply>> patch_conversation(Context& context, Exchange& exchange) {
@@ -88,10 +95,10 @@ Task<Result<Reply>> patch_conversation(Context& context, Exchange& exchange) {
     CO_TRY(patch.instructions, fields.text("instructions", kInstructionsBytesMax));
     CO_TRY(patch.pinned, fields.boolean("pinned"));
     CO_TRY(patch.archived, fields.boolean("archived"));
+    CO_TRY(patch.compaction, parse_compaction(object));
     CO_TRY(patch.metadata, parse_metadata(fields));
     CO_TRY(patch.folder, parse_folder_id(fields));
     CO_TRY(patch.tags, parse_tags(fields));
-    CO_TRY(patch.compaction, parse_compaction(fields));
     CO_TRY(
         const auto conversation, co_await context.store.update_conversation(user_of(exchange), id, std::move(patch))
     );

@@ -70,6 +70,19 @@ Status parse_modes(const Fields& fields, ResponseRequest& request) {
     return {};
 }
 
+// Without a word from the caller, a conversation is not ended by the model's context; a request with all of its input
+// in it is taken at its word, as at OpenAI.
+Status parse_truncation(const Fields& fields, chat::RunRequest& run) {
+    TRY(const auto truncation, fields.text("truncation"));
+    if (truncation && *truncation != "auto" && *truncation != "disabled") {
+        return invalid("truncation", "truncation is 'auto' or 'disabled'.");
+    }
+    const bool goes_on = run.target.conversation || run.target.previous_response;
+    const bool automatic = truncation ? *truncation == "auto" : goes_on;
+    run.truncation = automatic ? store::Truncation::automatic : store::Truncation::disabled;
+    return {};
+}
+
 // The members of the Response object that repeat the request. All of them, always: strict clients want every one
 // present.
 class Echo {
@@ -135,7 +148,7 @@ Status render_echo(const Fields& fields, const ToolFields& tools, chat::RunReque
     echo.writer().raw_member("tools", tools.tools);
     echo.writer().raw_member("tool_choice", tools.tool_choice);
     echo.writer().member("parallel_tool_calls", tools.parallel_tool_calls);
-    echo.raw("truncation", fields.any("truncation"), R"("disabled")");
+    echo.writer().member("truncation", run.truncation == store::Truncation::automatic ? "auto" : "disabled");
     echo.raw("text", fields.any("text"), R"({"format":{"type":"text"}})");
     echo.raw("reasoning", fields.any("reasoning"), R"({"effort":null,"summary":null})");
     echo.raw("max_tool_calls", nullptr, "null");
@@ -161,6 +174,7 @@ Result<ResponseRequest> parse_response_request(const json::object& body) {
     }
     TRY_VOID(parse_target(fields, request.run.target));
     TRY_VOID(parse_modes(fields, request));
+    TRY_VOID(parse_truncation(fields, request.run));
     TRY(const ToolFields tools, parse_tools(fields, request.run.parameters));
     TRY_VOID(parse_reasoning(fields, request.run.parameters));
     TRY_VOID(parse_parameters(fields, request.run));

@@ -22,7 +22,7 @@ Task<Result<Reply>> render_settings(Context& context) {
     CO_TRY(const auto retention, co_await read_setting(context, store::kSettingRetentionDays, "null"));
     const std::string trash_default = std::to_string(store::kTrashDaysDefault);
     CO_TRY(const auto trash, co_await read_setting(context, store::kSettingTrashDays, trash_default));
-    CO_TRY(const auto compaction, co_await read_setting(context, store::kSettingCompaction, "auto"));
+    CO_TRY(const auto compaction, co_await read_setting(context, store::kSettingCompaction, "off"));
     std::string body;
     base::JsonWriter out(body);
     out.begin_object();

@@ -73,6 +73,7 @@ Status Server::open() {
     TRY(auto sealer, auth::Sealer::open_key_file(key_file_path(config_.data_dir)));
     TRY(auto control_path, ControlSocketPath::open(config_.data_dir));
     const net::Executor home = shards_[0].executor();
+    calibration_ = std::make_unique<chat::TokenCalibration>(*store_);
     passwords_ = std::make_unique<auth::PasswordPool>();
     accounts_ = std::make_unique<auth::Accounts>(*store_, *passwords_, home);
     tasks_ = std::make_unique<net::TaskGroup>(home, "server");
@@ -104,7 +105,9 @@ void Server::build_stations() {
             shards_.size(),
             *store_,
             *blobs_,
-            [titles = station->titles.get()](const chat::Run& run) { titles->offer(run); }
+            [titles = station->titles.get()](const chat::Run& run) { titles->offer(run); },
+            store_.get(),
+            calibration_.get()
         };
         station->runs = std::make_unique<chat::RunService>(environment);
         places.push_back({station->shard.executor(), station->runs.get()});
@@ -128,7 +131,8 @@ void Server::build_stations() {
             version_,
             *blobs_,
             title_counters_,
-            *imports_
+            *imports_,
+            *calibration_
         });
         api::add_all_routes(station->router, *station->context);
         auto admit = [context = station->context.get()](web::Request& request, const web::Route& route) {
@@ -195,6 +199,7 @@ Task<Status> Server::start() {
         spdlog::warn("runs_recovered count={}", recovered);
     }
     CO_TRY_VOID(co_await imports_->start());
+    CO_TRY_VOID(co_await calibration_->load());
     CO_TRY_VOID(co_await registry_->load());
     CO_TRY_VOID(co_await prepare_accounts());
     CO_TRY(const auto setup_token, co_await accounts_->open_setup());

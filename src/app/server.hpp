@@ -78,6 +78,7 @@ private:
     std::unique_ptr<transfer::ImportService> imports_;
     std::unique_ptr<auth::PasswordPool> passwords_;
     std::unique_ptr<auth::Accounts> accounts_;
+    std::unique_ptr<chat::TokenCalibration> calibration_;
     std::unique_ptr<llm::Upstreams> upstreams_;
     std::unique_ptr<api::UpstreamRegistry> registry_;
     std::unique_ptr<chat::RunDirectory> directory_;

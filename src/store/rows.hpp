@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -127,6 +128,9 @@ struct RunSummary {
     std::string incomplete_reason;  // "max_output_tokens", "content_filter", "interrupted"; empty: none
 };
 
+// Whether a conversation's older part is summarised for the model; `inherit`: as the server's setting says.
+enum class Compaction : std::uint8_t { inherit, off, automatic };
+
 struct Conversation {
     ConversationNo no{};
     ConversationId id;
@@ -140,7 +144,7 @@ struct Conversation {
     std::optional<FolderId> folder;
     std::vector<std::string> tags;  // by name
     std::optional<UnixSeconds> trashed_at;
-    std::string compaction;  // "auto", "off"; empty: as the server is set
+    Compaction compaction = Compaction::inherit;
     BranchNo active_branch{};
     UnixSeconds created_at = 0;
     UnixSeconds updated_at = 0;
@@ -169,7 +173,7 @@ struct ConversationPatch {
     std::optional<bool> archived;
     std::optional<std::optional<FolderId>> folder;  // an empty one: out of any folder
     std::optional<std::vector<std::string>> tags;   // instead of those there are
-    std::optional<std::string> compaction;
+    std::optional<Compaction> compaction;
 };
 
 // ---- paging
@@ -204,6 +208,10 @@ struct RunTarget {
     // Neither: a new hidden conversation, which is never listed.
 };
 
+// What happens to a history that does not fit: its beginning is left out, or the run is refused
+// (context_length_exceeded).
+enum class Truncation : std::uint8_t { automatic, disabled };
+
 struct NewRun {
     ResponseId id;
     UserNo user{};
@@ -215,15 +223,28 @@ struct NewRun {
     bool stored = true;      // GET /v1/responses/{id} finds it
     bool continues = false;  // goes on with the incomplete answer that the conversation ends with; without input
     std::int64_t prompt_tokens_max = 0;  // budget B for history and input
+    Truncation truncation = Truncation::automatic;
+    // Estimates the conversation's own instructions, which then count against the budget; null: they are not sent.
+    std::int64_t (*count_tokens)(std::string_view) noexcept = nullptr;
 };
 
 inline constexpr std::size_t kContinuedBytesMax = 2ULL * 1024 * 1024;  // a longer answer is not gone on with
 
-// What the prompt of a run is made of: the path's items from `anchor` to `head`.
+// What the prompt of a run is made of: the path's items from `anchor` to `head`. When that begins inside a turn, the
+// turn's question comes before it.
 struct PromptPlan {
     Position anchor = 1;
     Position head = 0;
-    std::int64_t tokens = 0;  // estimated, anchor..head
+    std::int64_t tokens = 0;  // estimated, anchor..head and the question
+    Position question = 0;    // 0: none
+};
+
+// What stands for the items of a path up to `upto`, which are not in the prompt themselves.
+struct Summary {
+    Position upto = 0;
+    std::int64_t tokens = 0;  // estimated
+    std::string text;
+    UnixSeconds created_at = 0;
 };
 
 struct BegunRun {
@@ -233,6 +254,7 @@ struct BegunRun {
     BranchNo branch{};
     std::string conversation_instructions;
     PromptPlan prompt;
+    std::optional<Summary> summary;  // of what comes before prompt.anchor
     UnixSeconds created_at = 0;
     std::optional<std::string> continued;  // the text of the answer that the run goes on with
 };

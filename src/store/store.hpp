@@ -18,6 +18,7 @@
 #include "net/task.hpp"
 #include "store/backup_store.hpp"
 #include "store/export_store.hpp"
+#include "store/context_store.hpp"
 #include "store/file_rows.hpp"
 #include "store/import_store.hpp"
 #include "store/organise_store.hpp"
@@ -157,7 +158,8 @@ class Store : public AccountStore,
               public SettingStore,
               public ExportStore,
               public BackupStore,
-              public ImportStore {
+              public ImportStore,
+              public ContextStore {
 public:
     // Answers when the engine can read and write.
     virtual Task<Status> ping() = 0;

@@ -2,7 +2,6 @@
 
 ALTER TABLE conversations ADD COLUMN trashed_at INTEGER;                    -- NULL: not in the trash
 ALTER TABLE conversations ADD COLUMN folder     INTEGER NOT NULL DEFAULT 0;  -- folders.folder; 0: none
-ALTER TABLE conversations ADD COLUMN compaction TEXT    NOT NULL DEFAULT ''; -- 'auto', 'off'; empty: as the server is set
 ALTER TABLE conversations ADD COLUMN title_by   INTEGER NOT NULL DEFAULT 0;  -- 0: first words, 1: a person, 2: a model was asked
 
 UPDATE conversations SET title_by = 1 WHERE title <> '';

@@ -2,8 +2,9 @@
 #include "base/clock.hpp"
 #include "store/sqlite/conversations.hpp"
 #include "store/sqlite/items.hpp"
-#include "store/sqlite/prompt_plan.hpp"
+#include "store/sqlite/run_prompt.hpp"
 #include "store/sqlite/runs.hpp"
+#include "store/sqlite/summaries.hpp"
 #include "store/sqlite/title.hpp"
 
 namespace confab::store::sqlite {
@@ -198,6 +199,17 @@ Result<RunNo> insert_run(
     return static_cast<RunNo>(db.inserted_key());
 }
 
+Status plan_prompt_of(Connection& db, const NewRun& run, Place& place, BegunRun& begun) {
+    PromptWanted wanted{place.conversation, run.prompt_tokens_max, run.truncation};
+    if (run.count_tokens != nullptr) {
+        wanted.tokens_max -= run.count_tokens(place.instructions);
+    }
+    TRY(auto planned, plan_run_prompt(db, wanted, place.branch));
+    begun.prompt = planned.plan;
+    begun.summary = std::move(planned.summary);
+    return {};
+}
+
 // What the first call with the same id answered.
 Result<std::optional<BegunRun>> find_repeated(Connection& db, const NewRun& run) {
     auto found = db.use(
@@ -222,6 +234,10 @@ Result<std::optional<BegunRun>> find_repeated(Connection& db, const NewRun& run)
     begun.conversation_instructions = found.get<std::string>(5);
     begun.prompt = {found.integer(6), found.integer(7), found.integer(8)};
     begun.created_at = found.integer(9);
+    if (begun.prompt.anchor > 1) {
+        TRY(begun.prompt.question, find_question(db, begun.conversation_no, begun.branch, begun.prompt.anchor));
+        TRY(begun.summary, find_summary(db, begun.conversation_no, begun.branch, begun.prompt.anchor - 1));
+    }
     if (const Position continues = found.integer(11); continues > 0) {
         const auto item = load_item(db, {begun.conversation_no, begun.branch, continues});
         begun.continued = item ? item->body : std::string();  // it may have been replaced already
@@ -258,7 +274,7 @@ Result<BegunRun> begin_run(Connection& db, const NewRun& run) {
     begun.branch = place.branch.no;
     begun.conversation_instructions = place.instructions;
     begun.created_at = now;
-    TRY(begun.prompt, plan_prompt(db, place.conversation, place.branch, run.prompt_tokens_max));
+    TRY_VOID(plan_prompt_of(db, run, place, begun));
     TRY(begun.no, insert_run(db, run, place, begun, input_first, continued ? continued->position : 0));
     if (continued) {
         begun.continued = std::move(continued->body);

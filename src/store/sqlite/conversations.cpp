@@ -29,7 +29,7 @@ Conversation read_conversation(const Statement& row) {
     conversation.created_at = row.integer(10);
     conversation.updated_at = row.integer(11);
     conversation.trashed_at = row.get<std::optional<UnixSeconds>>(12);
-    conversation.compaction = row.get<std::string>(13);
+    conversation.compaction = row.get<Compaction>(13);
     conversation.folder = row.get<std::optional<FolderId>>(14);
     return conversation;
 }

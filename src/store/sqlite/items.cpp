@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "store/sqlite/search.hpp"
+#include "store/sqlite/summaries.hpp"
 
 namespace confab::store::sqlite {
 
@@ -105,6 +106,7 @@ Status delete_item_at(Connection& db, const ItemPlace& place, UnixSeconds now) {
     if (db.changed_rows() == 0) {
         return base::not_found("There is no such item.");
     }
+    TRY_VOID(drop_summaries(db, place));
     TRY(const std::int64_t mid, find_body_key(db, place));
     TRY_VOID(forget_in_search(db, mid));
     return db.run("UPDATE bodies SET body = x'' WHERE mid = ?1", mid);

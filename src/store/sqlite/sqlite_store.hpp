@@ -141,6 +141,17 @@ public:
         std::vector<ImportPiece> pieces
     ) override;
     Task<Result<FileId>> importable_file_id(UserNo user, UserId user_id, FileId id) override;
+    Task<Result<PlannedPrompt>> replan_run(RunNo run, std::int64_t tokens_max) override;
+    Task<Result<ContextView>> view_context(UserNo user, ConversationId id, std::int64_t tokens_max) override;
+    Task<Result<std::optional<SummaryPlan>>> plan_summary(
+        ConversationNo conversation,
+        BranchNo branch,
+        std::int64_t tokens_max,
+        std::int64_t step_tokens_max
+    ) override;
+    Task<Result<bool>> save_summary(SummaryPlan plan, Summary summary) override;
+    Task<Result<std::vector<TokenFactor>>> list_token_factors() override;
+    Task<Status> save_token_factor(TokenFactor factor) override;
 
     Task<Status> ping() override;
 

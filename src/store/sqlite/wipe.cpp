@@ -4,6 +4,7 @@
 #include "store/sqlite/conversations.hpp"
 #include "store/sqlite/organise.hpp"
 #include "store/sqlite/search.hpp"
+#include "store/sqlite/summaries.hpp"
 
 namespace confab::store::sqlite {
 
@@ -137,6 +138,7 @@ Status wipe_conversation(Connection& db, ConversationNo conversation) {
         base::unix_now()
     ));
     TRY_VOID(clear_tags(db, conversation));
+    TRY_VOID(wipe_summaries(db, conversation));
     TRY_VOID(wipe_some(db, conversation));
     return {};
 }

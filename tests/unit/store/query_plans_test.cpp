@@ -13,8 +13,10 @@
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/organise.hpp"
 #include "store/sqlite/run_chunks.hpp"
+#include "store/sqlite/run_prompt.hpp"
 #include "store/sqlite/runs.hpp"
 #include "store/sqlite/settings.hpp"
+#include "store/sqlite/summaries.hpp"
 #include "store/sqlite/wipe.hpp"
 #include "store_fixture.hpp"
 
@@ -26,6 +28,7 @@ constexpr std::array kAllowedScans{
     std::string_view("SCAN users"),
     std::string_view("SCAN sessions"),  // sweeping out old sessions, now and then
     std::string_view("SCAN schema_migrations"),
+    std::string_view("SCAN token_factors"),  // at the start; at most kTokenFactorsMax
     std::string_view("SCAN r USING INDEX runs_unfinished"),
     std::string_view("SCAN runs USING INDEX runs_unfinished"),
     std::string_view("SCAN conversations USING INDEX conversations_wiping"),
@@ -248,6 +251,28 @@ protected:
         good(delete_chunks_step(*db_, base::unix_now() + 10));
     }
 
+    void use_context(const NewConversation& large) {
+        ConversationPatch patch;
+        patch.compaction = Compaction::automatic;
+        good(update_conversation(*db_, ada_, large.id, patch));
+        const BegunRun begun = answer({large.id, {}}, ResponseId::make());
+        auto plan = good(plan_summary(*db_, begun.conversation_no, begun.branch, 1'000, 500));
+        ASSERT_TRUE(plan);
+        EXPECT_LE(plan->upto - plan->from, 5);
+        EXPECT_TRUE(good(save_summary(*db_, *plan, {plan->upto, 10, "notes", 1})));
+        answer({large.id, {}}, ResponseId::make());
+        good(view_context(*db_, ada_, large.id, 1'000));
+        NewRun run;
+        run.id = ResponseId::make();
+        run.user = ada_;
+        run.target.conversation = large.id;
+        run.input = {user_item("question", 100)};
+        run.prompt_tokens_max = 1'000;
+        good(replan_run(*db_, good(begin_run(*db_, run)).no, 500));
+        good(save_token_factor(*db_, {"server", "model", 1'000, 1, 0}));
+        good(list_token_factors(*db_));
+    }
+
     TempDirectory directory_;
     meter::StoreCounters counters_;
     std::unique_ptr<Connection> db_ =
@@ -275,6 +300,7 @@ TEST_F(QueryPlansTest, NeverWalkThroughHistory) {
     use_runs(large);
     use_exports(large);
     use_imports(large);
+    use_context(large);
     good(delete_conversation(*db_, ada_, large.id));
     while (good(wipe_step(*db_))) {
     }
