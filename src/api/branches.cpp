@@ -10,7 +10,7 @@ namespace {
 using web::Access;
 
 std::unexpected<base::Error> no_such_item() {
-    return base::invalid("item_id", "There is no such item in this conversation.", "item_not_found");
+    return base::not_found("There is no such item in this conversation.", "item_not_found", "item_id");
 }
 
 Task<Result<Reply>> set_head(Context& context, Exchange& exchange) {

@@ -43,7 +43,7 @@ Result<std::optional<store::ItemId>> parse_item_query(const web::Request& reques
     }
     const auto id = store::ItemId::parse(*text);
     if (!id) {
-        return base::invalid(std::string(name), std::string(name) + " is not an id of this list.");
+        return base::not_found("There is no such item in this conversation.", "item_not_found", std::string(name));
     }
     return id;
 }
@@ -78,8 +78,8 @@ std::string render_item_page(const store::ItemPage& page) {
     body.pop_back();  // the closing brace: more members follow
     body += R"(,"has_older":)" + std::string(page.has_older ? "true" : "false");
     body += R"(,"has_newer":)" + std::string(page.has_newer ? "true" : "false");
-    body += R"(,"leaf_id":")" + (page.leaf ? page.leaf->str() : std::string());
-    body += R"(","head_position":)" + std::to_string(page.head) + "}";
+    body += R"(,"leaf_id":)" + (page.leaf ? '"' + page.leaf->str() + '"' : std::string("null"));
+    body += R"(,"head_position":)" + std::to_string(page.head) + "}";
     return body;
 }
 

@@ -24,7 +24,7 @@ Result<std::optional<store::AfterItem>> parse_after(const Fields& fields) {
     if (text) {
         after.item = store::ItemId::parse(*text);
         if (!after.item) {
-            return invalid("after", "There is no such item in this conversation.", "item_not_found");
+            return base::not_found("There is no such item in this conversation.", "item_not_found", "after");
         }
     }
     return after;

@@ -48,8 +48,8 @@ struct ItemPageRequest : PageRequest<ItemId> {
 struct ItemPage : Page<Item> {
     bool has_older = false;
     bool has_newer = false;
-    std::optional<ItemId> leaf;  // the last item of the path, also when it was deleted
-    Position head = 0;           // its position: the length of the path
+    std::optional<ItemId> leaf;  // the last visible item of the path; nothing: it is empty
+    Position head = 0;           // its position: the length of the path; 0 without one
 };
 
 }  // namespace confab::store

@@ -14,12 +14,13 @@ public:
     virtual ~BranchStore() = default;
 
     // A page of a path, oldest or newest first, or oldest first around a place; capped by rows and by kPageBytesMax.
-    // Items know their position, the item before them, and their siblings. `invalid_request` (param after, around, leaf)
-    // for an item that is not on the path.
+    // Items know their position, the item before them, and their siblings. `not_found` (item_not_found)
+    // for a leaf or an item to read around that is not the conversation's, `invalid_request` (param after, around) for an
+    // item that is not on the path.
     virtual net::Task<base::Result<ItemPage>> list_items(UserNo user, ConversationId id, ItemPageRequest request) = 0;
 
     // Makes `item` the newest visible one (nothing: shows an empty path); with Descend::yes the leaf last looked at
-    // beneath it. `invalid_request` (item_not_found, param item_id).
+    // beneath it. `not_found` (item_not_found, param item_id).
     virtual net::Task<base::Result<Conversation>> set_head(
         UserNo user,
         ConversationId id,

@@ -208,7 +208,8 @@ struct RunTarget {
     std::optional<ResponseId>
         previous_response;  // right after that response: on its branch if it is the head there, else a new branch
     // Neither: a new hidden conversation, which is never listed.
-    std::optional<AfterItem> after;  // with a conversation: right after this item, on a new branch if something follows
+    // With a conversation: right after this item, on a new branch if something follows there; that becomes the active one.
+    std::optional<AfterItem> after = std::nullopt;
 };
 
 struct NewRun {

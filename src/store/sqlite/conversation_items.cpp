@@ -30,6 +30,7 @@ Result<std::optional<std::vector<Item>>> find_repeated(
         TRY(Item found, load_item(db, *place));
         repeated.push_back(std::move(found));
     }
+    TRY_VOID(add_relations(db, conversation, repeated));
     return repeated;
 }
 
@@ -75,6 +76,7 @@ Result<std::vector<Item>> append_items(
     for (const NewItem& item : items) {
         appended.push_back(item_as_appended(item, branch.no, ++position, now));
     }
+    TRY_VOID(add_relations(db, handle.no, appended));
     return appended;
 }
 

@@ -1,7 +1,7 @@
 #include "store/sqlite/copies.hpp"
 
 #include "base/clock.hpp"
-#include "store/sqlite/items.hpp"
+#include "store/sqlite/head.hpp"
 #include "store/sqlite/wipe.hpp"
 
 namespace confab::store::sqlite {
@@ -10,19 +10,55 @@ namespace {
 
 constexpr PageCaps kStep{200, 1024 * 1024, SIZE_MAX};  // rows and bytes of one step: some 10 ms
 
+// A run belongs to one conversation and goes with it: the copy has its own, so that its items keep their model and
+// figures, and a response that can be continued.
+Result<RunNo> copy_run(Connection& db, const Copy& copy, RunNo run, Position position) {
+    TRY_VOID(db.run(
+        "INSERT INTO runs (id, user_no, conv, br, status, background, stored, input_first, input_last, output_first, "
+        "output_last, prompt_anchor, prompt_head, prompt_tok, created_at, completed_at, model, error_code, "
+        "error_message, incomplete_reason, usage, request, first_token_ms, duration_ms, output_tokens) "
+        "SELECT ?1, user_no, ?2, ?3, status, background, stored, ?4, ?4 - 1, ?4, ?4 - 1, 1, ?4 - 1, prompt_tok, "
+        "created_at, completed_at, model, error_code, error_message, incomplete_reason, usage, request, "
+        "first_token_ms, duration_ms, output_tokens FROM runs WHERE run = ?5",
+        ResponseId::make(),
+        copy.to,
+        kFirstBranch,
+        position,
+        run
+    ));
+    return static_cast<RunNo>(db.inserted_key());
+}
+
+// Has `copy` know the copy of the run that made this item.
+Status follow_run(Connection& db, Copy& copy, const Item& item, Position position) {
+    if (!item.response) {
+        copy.from_run = copy.to_run = std::nullopt;
+        return {};
+    }
+    RunNo run{};
+    {
+        auto found = db.use("SELECT run FROM runs WHERE id = ?1", *item.response);
+        TRY(const bool row, found.step());
+        CONFAB_ASSERT(row);
+        run = found.get<RunNo>(0);
+    }
+    if (copy.from_run != run) {
+        copy.from_run = run;
+        TRY(copy.to_run, copy_run(db, copy, run, position));
+    }
+    return db.run("UPDATE runs SET output_last = ?2 WHERE run = ?1", copy.to_run, position);
+}
+
 }  // namespace
 
 Result<Copy> begin_copy(Connection& db, UserNo user, ConversationId id, ItemId item) {
     TRY(const ConversationHandle handle, open_conversation(db, user, id));
-    TRY(const auto place, find_item_place(db, item));
-    if (!place || place->conversation != handle.no) {
-        return base::invalid("item_id", "There is no such item in this conversation.", "item_not_found");
-    }
+    TRY(const ItemPlace place, find_visible_place(db, handle.no, item, "item_id"));
     Copy copy;
     copy.user = user;
     copy.from = handle.no;
-    copy.from_branch = place->branch;
-    copy.last = place->position;
+    copy.from_branch = place.branch;
+    copy.last = place.position;
     copy.to_id = ConversationId::make();
     TRY_VOID(db.run(
         "INSERT INTO conversations (id, user_no, hidden, building, active_br, title, model, instructions, metadata, "
@@ -50,13 +86,8 @@ Result<Copy> copy_some(Connection& db, Copy copy) {
         copied.format = item.format;
         copied.body = item.body;
         copied.tokens = item.tokens;
-        std::optional<RunNo> run;  // what made it: its model and figures are shown with the copy as long as they are there
-        if (item.response) {
-            auto found = db.use("SELECT run FROM runs WHERE id = ?1", *item.response);
-            TRY(const bool row, found.step());
-            run = row ? std::optional(found.get<RunNo>(0)) : std::nullopt;
-        }
-        TRY_VOID(append_to_branch(db, {copy.user, copy.to, run, item.created_at}, branch, std::span(&copied, 1)));
+        TRY_VOID(follow_run(db, copy, item, branch.head + 1));
+        TRY_VOID(append_to_branch(db, {copy.user, copy.to, copy.to_run, item.created_at}, branch, std::span(&copied, 1)));
     }
     TRY_VOID(save_branch(db, copy.to, branch));
     copy.next = page.has_more ? page.rows.back().position + 1 : copy.last + 1;
@@ -64,6 +95,14 @@ Result<Copy> copy_some(Connection& db, Copy copy) {
 }
 
 Result<Conversation> finish_copy(Connection& db, const Copy& copy) {
+    bool source_there = false;
+    {
+        auto source = db.use("SELECT 1 FROM conversations WHERE conv = ?1 AND deleted_at IS NULL", copy.from);
+        TRY(source_there, source.step());
+    }
+    if (!source_there) {  // and perhaps not all of it was copied
+        return base::not_found("There is no such conversation.");
+    }
     TRY_VOID(db.run("UPDATE conversations SET hidden = 0, building = 0 WHERE conv = ?1", copy.to));
     return find_conversation(db, copy.user, copy.to_id);
 }

@@ -1,20 +1,22 @@
 #include "store/sqlite/head.hpp"
 
-#include "store/sqlite/items.hpp"
-
 namespace confab::store::sqlite {
 
 namespace {
 
 // Ways through a crossing are remembered as a stack: the way taken last at a place hides those taken before it at the same
 // place and at earlier ones, because whoever comes from there now goes this way.
-Status remember_way(Connection& db, ConversationNo conversation, const Branch& branch) {
-    TRY_VOID(db.run(
+Status forget_ways(Connection& db, ConversationNo conversation, BranchNo parent, Position last) {
+    return db.run(
         "UPDATE branches SET viewed = 0 WHERE conv = ?1 AND parent_br = ?2 AND fork_pos <= ?3 AND viewed = 1",
         conversation,
-        branch.parent,
-        branch.fork
-    ));
+        parent,
+        last
+    );
+}
+
+Status remember_way(Connection& db, ConversationNo conversation, const Branch& branch) {
+    TRY_VOID(forget_ways(db, conversation, branch.parent, branch.fork));
     return db.run("UPDATE branches SET viewed = 1 WHERE conv = ?1 AND br = ?2", conversation, branch.no);
 }
 
@@ -39,7 +41,9 @@ Result<std::optional<Branch>> way_from(Connection& db, ConversationNo conversati
     return loaded;
 }
 
-Result<BranchNo> find_leaf(Connection& db, const ItemPlace& place) {
+}  // namespace
+
+Result<BranchNo> find_leaf_beneath(Connection& db, const ItemPlace& place) {
     BranchNo branch = place.branch;
     for (Position position = place.position;;) {
         TRY(const auto next, way_from(db, place.conversation, branch, position));
@@ -51,15 +55,18 @@ Result<BranchNo> find_leaf(Connection& db, const ItemPlace& place) {
     }
 }
 
-std::unexpected<base::Error> no_such_item(std::string_view param) {
-    return base::invalid(std::string(param), "There is no such item in this conversation.", "item_not_found");
-}
-
-// The place of a visible item of the conversation.
-Result<ItemPlace> find_place(Connection& db, ConversationNo conversation, const ItemId& item, std::string_view param) {
+Result<ItemPlace> find_visible_place(
+    Connection& db,
+    ConversationNo conversation,
+    const ItemId& item,
+    std::string_view param
+) {
+    const auto no_such_item = [&] {
+        return base::not_found("There is no such item in this conversation.", "item_not_found", std::string(param));
+    };
     TRY(const auto place, find_item_place(db, item));
     if (!place || place->conversation != conversation) {
-        return no_such_item(param);
+        return no_such_item();
     }
     auto visible = db.use(
         "SELECT 1 FROM items WHERE conv = ?1 AND br = ?2 AND pos = ?3 AND deleted_at IS NULL",
@@ -69,10 +76,12 @@ Result<ItemPlace> find_place(Connection& db, ConversationNo conversation, const 
     );
     TRY(const bool row, visible.step());
     if (!row) {
-        return no_such_item(param);
+        return no_such_item();
     }
     return *place;
 }
+
+namespace {
 
 // A branch without items that leaves at this place: left over from looking at it.
 Result<std::optional<Branch>> find_empty_branch(
@@ -114,7 +123,7 @@ Result<Branch> branch_after(
 ) {
     ItemPlace place{conversation, kNoBranch, 0};
     if (item) {
-        TRY(place, find_place(db, conversation, *item, param));
+        TRY(place, find_visible_place(db, conversation, *item, param));
         TRY(const Branch own, load_branch(db, conversation, place.branch));
         if (own.head == place.position) {
             return own;
@@ -132,16 +141,22 @@ Result<Branch> branch_after(
     return fork_branch(db, conversation, from, place.position);
 }
 
+// What the way has in common with the one shown before is noted already.
 Status activate_branch(Connection& db, ConversationNo conversation, BranchNo leaf) {
+    BranchNo before{};
+    {
+        auto shown = db.use("SELECT active_br FROM conversations WHERE conv = ?1", conversation);
+        TRY(const bool row, shown.step());
+        CONFAB_ASSERT(row);
+        before = shown.get<BranchNo>(0);
+    }
+    if (before == leaf) {
+        return {};
+    }
     TRY_VOID(db.run("UPDATE conversations SET active_br = ?2 WHERE conv = ?1", conversation, leaf));
     // The leaf goes on to its own end.
-    TRY_VOID(db.run(
-        "UPDATE branches SET viewed = 0 WHERE conv = ?1 AND parent_br = ?2 AND fork_pos <= ?3 AND viewed = 1",
-        conversation,
-        leaf,
-        INT64_MAX
-    ));
-    for (BranchNo number = leaf; number != kNoBranch;) {
+    TRY_VOID(forget_ways(db, conversation, leaf, INT64_MAX));
+    for (BranchNo number = leaf; number != kNoBranch && number != before;) {
         TRY(const Branch branch, load_branch(db, conversation, number));
         TRY_VOID(remember_way(db, conversation, branch));
         number = branch.parent;
@@ -159,8 +174,8 @@ Result<Conversation> set_head(
     TRY(const ConversationHandle handle, open_conversation(db, user, id));
     BranchNo leaf{};
     if (descend == Descend::yes && item) {
-        TRY(const ItemPlace place, find_place(db, handle.no, *item, "item_id"));
-        TRY(leaf, find_leaf(db, place));
+        TRY(const ItemPlace place, find_visible_place(db, handle.no, *item, "item_id"));
+        TRY(leaf, find_leaf_beneath(db, place));
     } else {
         TRY(const Branch branch, branch_after(db, handle.no, item, "item_id"));
         leaf = branch.no;

@@ -4,6 +4,7 @@
 
 #include "store/branch_store.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/items.hpp"
 
 namespace confab::store::sqlite {
 
@@ -20,12 +21,23 @@ Result<Conversation> set_head(
 Status activate_branch(Connection& db, ConversationNo conversation, BranchNo leaf);
 
 // The branch that goes on right after `item` (nothing: from the beginning): the item's own when nothing follows it
-// there, else one without items, made if need be. `invalid_request` (item_not_found, `param`).
+// there, else one without items, made if need be. `not_found` (item_not_found, `param`).
 Result<Branch> branch_after(
     Connection& db,
     ConversationNo conversation,
     const std::optional<ItemId>& item,
     std::string_view param
 );
+
+// The place of an item that is not deleted. `not_found` (item_not_found, `param`) when there is none in the conversation.
+Result<ItemPlace> find_visible_place(
+    Connection& db,
+    ConversationNo conversation,
+    const ItemId& item,
+    std::string_view param
+);
+
+// The branch that the path looked at last beneath this place ends with.
+Result<BranchNo> find_leaf_beneath(Connection& db, const ItemPlace& place);
 
 }  // namespace confab::store::sqlite

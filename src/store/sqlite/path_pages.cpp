@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "store/sqlite/conversations.hpp"
-#include "store/sqlite/items.hpp"
+#include "store/sqlite/head.hpp"
 #include "store/sqlite/siblings.hpp"
 
 namespace confab::store::sqlite {
@@ -16,7 +16,10 @@ struct PagedPath {
 };
 
 std::unexpected<base::Error> no_such_item(std::string_view param) {
-    return base::invalid(std::string(param), "There is no such item in this conversation.");
+    if (param == "after") {
+        return base::invalid("after", "There is no such item in this conversation.");
+    }
+    return base::not_found("There is no such item in this conversation.", "item_not_found", std::string(param));
 }
 
 // Deleted items are good as cursors, and as ends.
@@ -41,7 +44,7 @@ Result<Position> find_on_path(Connection& db, const PagedPath& path, const ItemI
     TRY(const ItemPlace place, find_place(db, path.end.conversation, item, param));
     TRY(const BranchNo owner, owner_of(db, path, place.position));
     if (owner != place.branch) {
-        return base::invalid(std::string(param), "This item is not on the branch that is shown.");
+        return base::invalid(std::string(param), "This item is not on the path that is paged.", "item_not_on_path");
     }
     return place.position;
 }
@@ -103,41 +106,42 @@ Result<Page<Item>> newer(Connection& db, const PagedPath& path, Position from, c
 
 constexpr PageCaps kAnyAtAll{1, 1, 1};  // whether there is something; not its text
 
-// Adds what lies on both sides of a page, its end and the relations of its items.
+// Adds the path's end and the relations of its items.
 Status complete(Connection& db, const PagedPath& path, ItemPage& page) {
-    page.head = path.end.position;
-    if (page.head > 0) {
-        TRY(const BranchNo owner, owner_of(db, path, page.head));
-        auto found = db.use(
-            "SELECT b.item_id FROM items i CROSS JOIN bodies b ON b.mid = i.mid "
-            "WHERE i.conv = ?1 AND i.br = ?2 AND i.pos = ?3",
-            path.end.conversation,
-            owner,
-            page.head
-        );
-        TRY(const bool row, found.step());
-        if (row) {
-            page.leaf = found.get<ItemId>(0);
-        }
+    Branch whole;
+    whole.no = path.end.branch;
+    whole.head = path.end.position;
+    TRY(const auto leaf, find_newest_item(db, path.end.conversation, whole, Which::any));
+    if (leaf) {
+        page.leaf = leaf->id;
+        page.head = leaf->position;
     }
     return add_relations(db, path.end.conversation, page.rows);
 }
 
-Result<ItemPage> page_around(Connection& db, const PagedPath& path, Position centre, std::size_t limit) {
-    ItemPage page;
-    const std::size_t before = limit / 2;
-    if (before > 0) {
-        TRY(auto rows, older(db, path, centre, {before, kPageBytesMax / 2}));
-        page.has_older = rows.has_more;
-        page.rows = std::move(rows.rows);
-        std::ranges::reverse(page.rows);
-    } else {
-        TRY(const auto rest, older(db, path, centre, kAnyAtAll));
-        page.has_older = !rest.rows.empty();
+std::size_t bytes_of(const Page<Item>& page) {
+    std::size_t bytes = 0;
+    for (const Item& item : page.rows) {
+        bytes += item.body.size();
     }
-    TRY(auto rows, newer(db, path, centre, {limit - page.rows.size(), kPageBytesMax / 2}));
-    page.has_newer = rows.has_more;
-    std::ranges::move(rows.rows, std::back_inserter(page.rows));
+    return bytes;
+}
+
+// Half of the page lies before the place; what one side does not fill the other may.
+Result<ItemPage> page_around(Connection& db, const PagedPath& path, Position centre, std::size_t limit) {
+    TRY(auto before, older(db, path, centre, {limit / 2, kPageBytesMax / 2}));
+    PageCaps rest{limit - before.rows.size(), kPageBytesMax - std::min(bytes_of(before), kPageBytesMax / 2)};
+    TRY(auto from, newer(db, path, centre, rest));
+    if (before.has_more && !from.has_more) {
+        rest = {limit - from.rows.size(), kPageBytesMax - std::min(bytes_of(from), kPageBytesMax / 2)};
+        TRY(before, older(db, path, centre, rest));
+    }
+    ItemPage page;
+    page.rows = std::move(before.rows);
+    std::ranges::reverse(page.rows);
+    std::ranges::move(from.rows, std::back_inserter(page.rows));
+    page.has_older = before.has_more;
+    page.has_newer = from.has_more;
     page.has_more = page.has_newer;
     return page;
 }
@@ -164,23 +168,33 @@ Result<ItemPage> page_from(Connection& db, const PagedPath& path, const ItemPage
     return page;
 }
 
-// The path asked for. Without a leaf an older page stays on its cursor's own path, even when another branch has become
-// the active one meanwhile.
+// The path asked for. Without a leaf it is the active one; but an older page, and one around an item, stay with their
+// item when it is elsewhere, on the path looked at last beneath it.
 Result<PagedPath> find_path(Connection& db, const ConversationHandle& handle, const ItemPageRequest& request) {
     if (request.leaf) {
         TRY(const ItemPlace end, find_place(db, handle.no, *request.leaf, "leaf"));
         return PagedPath{end};
     }
-    if (request.after && !request.around && request.order == Order::descending) {
-        TRY(const ItemPlace cursor, find_place(db, handle.no, *request.after, "after"));
-        TRY(const Branch branch, load_branch(db, handle.no, cursor.branch));
-        TRY(const Branch active, load_branch(db, handle.no, handle.active_branch));
-        TRY(const BranchNo owner, owner_of(db, {{handle.no, active.no, active.head}}, cursor.position));
-        return PagedPath{owner == cursor.branch ? ItemPlace{handle.no, active.no, active.head}
-                                                : ItemPlace{handle.no, branch.no, branch.head}};
+    TRY(const Branch active, load_branch(db, handle.no, handle.active_branch));
+    const PagedPath shown{{handle.no, active.no, active.head}};
+    std::optional<ItemPlace> item;
+    if (request.around) {
+        if (const auto* at = std::get_if<AtItem>(&*request.around)) {
+            TRY(item, find_place(db, handle.no, at->item, "around"));
+        }
+    } else if (request.after && request.order == Order::descending) {
+        TRY(item, find_place(db, handle.no, *request.after, "after"));
     }
-    TRY(const Branch branch, load_branch(db, handle.no, handle.active_branch));
-    return PagedPath{{handle.no, branch.no, branch.head}};
+    if (!item) {
+        return shown;
+    }
+    TRY(const BranchNo owner, owner_of(db, shown, item->position));
+    if (owner == item->branch) {
+        return shown;
+    }
+    TRY(const BranchNo leaf, find_leaf_beneath(db, *item));
+    TRY(const Branch branch, load_branch(db, handle.no, leaf));
+    return PagedPath{{handle.no, leaf, branch.head}};
 }
 
 }  // namespace

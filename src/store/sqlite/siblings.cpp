@@ -6,205 +6,137 @@ namespace confab::store::sqlite {
 
 namespace {
 
-// A place where a path may go on in several ways: after the item at `position` of `branch`; 0 and none: at the start.
+// So many branches are looked at for the alternatives at one place; where there are more, none are shown.
+constexpr std::size_t kBranchesMax = 1'000;
+
+// Where a path goes on: after the item at `position` of `branch`; none and 0: at the beginning.
 struct Crossing {
     BranchNo branch = kNoBranch;
     Position position = 0;
 };
 
-// The first visible item of `branch` after `position`.
-Result<std::optional<ItemId>> first_item_after(Connection& db, ConversationNo conversation, const Crossing& place) {
-    auto found = db.use(
-        "SELECT b.item_id FROM items i CROSS JOIN bodies b ON b.mid = i.mid "
-        "WHERE i.conv = ?1 AND i.br = ?2 AND i.pos > ?3 AND i.deleted_at IS NULL ORDER BY i.pos LIMIT 1",
-        conversation,
-        place.branch,
-        place.position
-    );
-    TRY(const bool row, found.step());
-    return row ? std::optional(found.get<ItemId>(0)) : std::nullopt;
-}
-
-// What follows at a crossing, oldest first, seen from the way through `taken`.
-class Ways {
-public:
-    Ways(BranchNo taken) : taken_(taken) {}
-
-    void add(BranchNo branch, const ItemId& first) {
-        ++siblings_.count;
-        if (branch == taken_) {
-            siblings_.index = siblings_.count;
-            siblings_.previous = last_;
-            passed_ = true;
-        } else if (passed_ && !siblings_.next) {
-            siblings_.next = first;
-        }
-        last_ = first;
-    }
-
-    std::optional<Siblings> finish() const {
-        return passed_ && siblings_.count > 1 ? std::optional(siblings_) : std::nullopt;
-    }
-
-private:
-    const BranchNo taken_;
-    Siblings siblings_{.index = 0, .count = 0, .previous = {}, .next = {}};
-    std::optional<ItemId> last_;
-    bool passed_ = false;
-};
-
-Result<std::optional<Siblings>> find_siblings(
-    Connection& db,
-    ConversationNo conversation,
-    const Crossing& crossing,
-    BranchNo taken
-) {
-    Ways ways(taken);
-    if (crossing.branch != kNoBranch) {
-        TRY(const auto straight_on, first_item_after(db, conversation, crossing));
-        if (straight_on) {
-            ways.add(crossing.branch, *straight_on);
-        }
-    }
-    auto leaving = db.use(
-        "SELECT br FROM branches WHERE conv = ?1 AND parent_br = ?2 AND fork_pos = ?3 ORDER BY br",
-        conversation,
-        crossing.branch,
-        crossing.position
-    );
-    for (;;) {
-        TRY(const bool row, leaving.step());
-        if (!row) {
-            return ways.finish();
-        }
-        const auto branch = leaving.get<BranchNo>(0);
-        TRY(const auto first, first_item_after(db, conversation, {branch, crossing.position}));
-        if (first) {
-            ways.add(branch, *first);
-        }
-    }
-}
-
-// Where branches leave `branch` between two positions.
-Result<std::vector<Position>> find_crossings(
+// The branches that leave `branch` between two positions, up to the limit.
+Result<std::vector<Crossing>> find_leaving(
     Connection& db,
     ConversationNo conversation,
     BranchNo branch,
     Position first,
     Position last
 ) {
-    std::vector<Position> places;
-    auto rows = db.use(
-        "SELECT DISTINCT fork_pos FROM branches WHERE conv = ?1 AND parent_br = ?2 AND fork_pos BETWEEN ?3 AND ?4 "
-        "ORDER BY fork_pos",
+    auto found = db.use(
+        "SELECT br, fork_pos FROM branches WHERE conv = ?1 AND parent_br = ?2 AND fork_pos BETWEEN ?3 AND ?4 LIMIT ?5",
         conversation,
         branch,
         first,
-        last
+        last,
+        kBranchesMax
     );
+    std::vector<Crossing> leaving;
     for (;;) {
-        TRY(const bool row, rows.step());
+        TRY(const bool row, found.step());
         if (!row) {
-            return places;
+            return leaving;
         }
-        places.push_back(rows.integer(0));
+        leaving.push_back({found.get<BranchNo>(0), found.integer(1)});
     }
 }
 
-// The last visible item of `branch` and what it continues, before `position`.
-Result<std::optional<NewestItem>> find_item_before(
+struct Child {
+    std::int64_t mid = 0;  // grows with every item: the order of making
+    ItemId id;
+    Position position = 0;
+};
+
+// The first visible item of the branch itself after the crossing.
+Result<std::optional<Child>> find_first_item(Connection& db, ConversationNo conversation, const Crossing& from) {
+    auto found = db.use(
+        "SELECT i.mid, b.item_id, i.pos FROM items i CROSS JOIN bodies b ON b.mid = i.mid "
+        "WHERE i.conv = ?1 AND i.br = ?2 AND i.pos > ?3 AND i.deleted_at IS NULL ORDER BY i.pos LIMIT 1",
+        conversation,
+        from.branch,
+        from.position
+    );
+    TRY(const bool row, found.step());
+    return row ? std::optional(Child{found.integer(0), found.get<ItemId>(1), found.integer(2)}) : std::nullopt;
+}
+
+// All items whose parent is the one at the crossing, oldest first; nothing when there are too many.
+Result<std::vector<Child>> find_children(Connection& db, ConversationNo conversation, const Crossing& parent) {
+    std::vector<Child> children;
+    std::vector<Crossing> open{parent};
+    for (std::size_t looked_at = 0; !open.empty(); ++looked_at) {
+        if (looked_at + open.size() > kBranchesMax) {
+            return std::vector<Child>();
+        }
+        const Crossing from = open.back();
+        open.pop_back();
+        TRY(const auto first, find_first_item(db, conversation, from));
+        if (first) {
+            children.push_back(*first);
+        }
+        const Position last = first ? first->position - 1 : INT64_MAX;
+        TRY(const auto leaving, find_leaving(db, conversation, from.branch, from.position, last));
+        open.insert(open.end(), leaving.begin(), leaving.end());
+    }
+    std::ranges::sort(children, {}, &Child::mid);
+    return children;
+}
+
+Result<std::optional<Siblings>> find_siblings(
     Connection& db,
     ConversationNo conversation,
-    BranchNo branch,
-    Position position
+    const Item& item,
+    const Crossing& parent
 ) {
-    Branch path;
-    path.no = branch;
-    path.head = position - 1;
-    return find_newest_item(db, conversation, path, Which::any);
-}
-
-// Items of one path, oldest first.
-class Relations {
-public:
-    Relations(Connection& db, ConversationNo conversation) : db_(db), conversation_(conversation) {}
-
-    Status add(Item& item) {
-        if (!before_) {
-            TRY(const auto found, find_item_before(db_, conversation_, item.branch, item.position));
-            before_ = found.value_or(NewestItem{});
-            has_before_ = found.has_value();
+    if (parent.branch == item.branch) {  // most often nothing leaves between the two
+        TRY(const auto leaving, find_leaving(db, conversation, parent.branch, parent.position, item.position - 1));
+        if (leaving.empty()) {
+            return std::nullopt;
         }
-        if (has_before_) {
-            item.parent = before_->id;
-        }
-        TRY(item.siblings, siblings_of(item));
-        before_ = NewestItem{item.id, item.role, item.branch, item.position};
-        has_before_ = true;
-        return {};
     }
-
-    // All items to come up to `last` of this branch: reads once where branches leave it.
-    Status enter(BranchNo branch, Position first, Position last) {
-        TRY(const Branch owner, load_branch(db_, conversation_, branch));
-        owner_ = owner;
-        const Position from = std::max<Position>(owner.fork, first - kDeletedRunMax);
-        TRY(crossings_, find_crossings(db_, conversation_, branch, from, last - 1));
-        return {};
-    }
-
-private:
-    // Deleted items before the first one of a page are looked through this far for a crossing.
-    static constexpr Position kDeletedRunMax = 64;
-
-    Result<std::optional<Siblings>> siblings_of(const Item& item) {
-        const bool same_branch = has_before_ && before_->branch == item.branch;
-        if (!same_branch) {
-            // The first visible item of its branch: the crossing is where the branch leaves its parent.
-            TRY(auto siblings, find_siblings(db_, conversation_, {owner_.parent, owner_.fork}, item.branch));
-            if (siblings) {
-                return siblings;
-            }
-        }
-        const Position from = same_branch ? before_->position : owner_.fork + 1;
-        for (const Position place : crossings_) {
-            if (place >= from && place < item.position) {
-                TRY(auto siblings, find_siblings(db_, conversation_, {item.branch, place}, item.branch));
-                if (siblings) {
-                    return siblings;
-                }
-            }
-        }
+    TRY(const auto children, find_children(db, conversation, parent));
+    const auto own = std::ranges::find(children, item.id, &Child::id);
+    if (children.size() < 2 || own == children.end()) {
         return std::nullopt;
     }
-
-    Connection& db_;
-    const ConversationNo conversation_;
-    Branch owner_;
-    std::vector<Position> crossings_;
-    std::optional<NewestItem> before_;
-    bool has_before_ = false;
-};
+    Siblings siblings;
+    siblings.index = own - children.begin() + 1;
+    siblings.count = static_cast<std::int64_t>(children.size());
+    if (own != children.begin()) {
+        siblings.previous = std::prev(own)->id;
+    }
+    if (const auto next = std::next(own); next != children.end()) {
+        siblings.next = next->id;
+    }
+    return siblings;
+}
 
 }  // namespace
 
 Status add_relations(Connection& db, ConversationNo conversation, std::span<Item> items) {
-    std::vector<Item*> ascending;
-    ascending.reserve(items.size());
+    std::vector<Item*> path;
+    path.reserve(items.size());
     for (Item& item : items) {
-        ascending.push_back(&item);
+        path.push_back(&item);
     }
-    std::ranges::sort(ascending, {}, &Item::position);
-    Relations relations(db, conversation);
-    for (std::size_t i = 0; i < ascending.size(); ++i) {
-        if (i == 0 || ascending[i]->branch != ascending[i - 1]->branch) {
-            std::size_t last = i;
-            while (last + 1 < ascending.size() && ascending[last + 1]->branch == ascending[i]->branch) {
-                ++last;
+    std::ranges::sort(path, {}, &Item::position);
+    Crossing parent;
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        Item& item = *path[i];
+        if (i > 0) {
+            item.parent = path[i - 1]->id;
+            parent = {path[i - 1]->branch, path[i - 1]->position};
+        } else {
+            Branch before;
+            before.no = item.branch;
+            before.head = item.position - 1;
+            TRY(const auto newest, find_newest_item(db, conversation, before, Which::any));
+            if (newest) {
+                item.parent = newest->id;
+                parent = {newest->branch, newest->position};
             }
-            TRY_VOID(relations.enter(ascending[i]->branch, ascending[i]->position, ascending[last]->position));
         }
-        TRY_VOID(relations.add(*ascending[i]));
+        TRY(item.siblings, find_siblings(db, conversation, item, parent));
     }
     return {};
 }

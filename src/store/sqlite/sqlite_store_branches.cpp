@@ -30,26 +30,27 @@ Task<Result<Page<TreeItem>>> SqliteStore::list_tree(UserNo user, ConversationId 
 Task<Result<Conversation>> SqliteStore::fork_conversation(UserNo user, ConversationId id, ItemId item) {
     auto begin = [user, id, item](Connection& db) { return sqlite::begin_copy(db, user, id, item); };
     CO_TRY(sqlite::Copy copy, co_await write(std::move(begin)));
-    while (copy.next <= copy.last) {
+    std::optional<base::Error> failure;
+    while (copy.next <= copy.last && !failure) {
         auto step = [copy](Connection& db) { return sqlite::copy_some(db, copy); };
-        const auto copied = co_await write(std::move(step));
-        if (!copied) {
-            auto abandon = [copy](Connection& db) { return sqlite::abandon_copy(db, copy); };
-            (void)co_await write(std::move(abandon));  // the first error tells; at the next start this is made up for
-            co_return std::unexpected(copied.error());
+        auto copied = co_await write(std::move(step));
+        if (copied) {
+            copy = *copied;
+        } else {
+            failure = copied.error();
         }
-        copy = *copied;
     }
-    // The source may have been deleted meanwhile; then there may be less of it than was asked for.
-    auto look = [user, id](Connection& db) { return sqlite::open_conversation(db, user, id); };
-    const auto source = co_await write(std::move(look));
-    if (!source) {
-        auto abandon = [copy](Connection& db) { return sqlite::abandon_copy(db, copy); };
-        (void)co_await write(std::move(abandon));
-        co_return std::unexpected(source.error());
+    if (!failure) {
+        auto finish = [copy](Connection& db) { return sqlite::finish_copy(db, copy); };
+        auto whole = co_await write(std::move(finish));
+        if (whole) {
+            co_return whole;
+        }
+        failure = whole.error();
     }
-    auto finish = [copy](Connection& db) { return sqlite::finish_copy(db, copy); };
-    co_return co_await write(std::move(finish));
+    auto abandon = [copy](Connection& db) { return sqlite::abandon_copy(db, copy); };
+    (void)co_await write(std::move(abandon));  // the first error tells; at the next start this is made up for
+    co_return std::unexpected(*std::move(failure));
 }
 
 }  // namespace confab::store
