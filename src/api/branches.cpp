@@ -1,4 +1,5 @@
 // /api/conversations/{id}/head, /tree and /fork: the branches of a conversation.
+#include "api/body.hpp"
 #include "api/conversation_json.hpp"
 #include "api/routes.hpp"
 #include "chat/item_json.hpp"

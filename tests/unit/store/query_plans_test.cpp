@@ -128,8 +128,8 @@ protected:
         good(set_head(*db_, ada_, large.id, std::nullopt, Descend::no));
         good(set_head(*db_, ada_, large.id, aside, Descend::yes));
         ItemPageRequest request(std::nullopt, Order::ascending, 20);
-        for (const std::variant<AtItem, AtShare, AtDate> place :
-             {std::variant<AtItem, AtShare, AtDate>(AtItem{item}), {AtShare{0.5}}, {AtDate{1}}}) {
+        using Place = std::variant<AtItem, AtShare, AtDate>;
+        for (const Place& place : {Place(AtItem{item}), Place(AtShare{0.5}), Place(AtDate{1})}) {
             request.around = place;
             good(list_items(*db_, ada_, large.id, request));
         }

@@ -153,6 +153,7 @@ protected:
         for (int i = 1 + any(3); i > 0; --i) {
             items.push_back(any(2) == 0 ? user_item("u") : answer_item("a"));
             ids.push_back(items.back().id);
+            roles_[ids.back()] = items.back().role;
         }
         good(run_task(store_->append_items(ada_, id_, items)));
         model_.append(ids);
@@ -164,7 +165,7 @@ protected:
         run.target.conversation = id_;
         run.target.after = AfterItem{id_of(node)};
         std::vector<ItemId> ids;
-        const bool regenerates = node >= 0 && roles_[model_.at(node).id] == ItemRole::user && any(2) == 0;
+        const bool regenerates = node >= 0 && roles_.at(model_.at(node).id) == ItemRole::user && any(2) == 0;
         if (!regenerates) {
             run.input.push_back(user_item("u"));
             roles_[run.input.back().id] = ItemRole::user;
@@ -176,6 +177,7 @@ protected:
         if (any(5) != 0) {
             output.push_back(answer_item("a"));
             ids.push_back(output.back().id);
+            roles_[ids.back()] = ItemRole::assistant;
         }
         finish(begun.no, output);
         model_.append(ids);
