@@ -13,6 +13,23 @@ using base::Status;
 constexpr std::size_t kModelBytesMax = 300;
 constexpr std::size_t kInstructionsBytesMax = 1024 * 1024;
 
+// The item that the new ones follow; null: none, they begin the conversation anew. A member that is not there at all is
+// neither: they follow what is shown.
+Result<std::optional<store::AfterItem>> parse_after(const Fields& fields) {
+    if (!fields.has("after")) {
+        return std::nullopt;
+    }
+    TRY(const auto text, fields.text("after"));
+    store::AfterItem after;
+    if (text) {
+        after.item = store::ItemId::parse(*text);
+        if (!after.item) {
+            return base::not_found("There is no such item in this conversation.", "item_not_found", "after");
+        }
+    }
+    return after;
+}
+
 Status parse_target(const Fields& fields, store::RunTarget& target) {
     const json::value* conversation = fields.any("conversation");
     if (conversation != nullptr) {
@@ -32,6 +49,10 @@ Status parse_target(const Fields& fields, store::RunTarget& target) {
         }
     }
     TRY(const auto previous, fields.text("previous_response_id"));
+    TRY(target.after, parse_after(fields));
+    if (target.after && !target.conversation) {
+        return invalid("after", "'after' names an item of a 'conversation', which is missing.", "invalid_after");
+    }
     if (previous) {
         if (target.conversation) {
             return invalid(
@@ -61,6 +82,9 @@ Status parse_modes(const Fields& fields, ResponseRequest& request) {
     request.run.stored = store.value_or(true);
     TRY(const auto continues, fields.boolean("continue"));
     request.run.continues = continues.value_or(false);
+    if (request.run.continues && request.run.target.after) {
+        return invalid("after", "'continue' goes on with the last answer; it takes no 'after'.", "invalid_after");
+    }
     if (request.run.continues && !request.run.target.conversation) {
         return invalid("continue", "Only an answer in a conversation can be continued.", "nothing_to_continue");
     }

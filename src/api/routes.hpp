@@ -65,6 +65,7 @@ void add_model_routes(Routes& routes);
 void add_upstream_routes(Routes& routes);
 void add_conversation_routes(Routes& routes);
 void add_context_routes(Routes& routes);
+void add_branch_routes(Routes& routes);
 void add_item_routes(Routes& routes);
 void add_response_routes(Routes& routes);
 void add_chat_completion_routes(Routes& routes);
@@ -85,6 +86,7 @@ inline void add_all_routes(web::Router& router, Context& context) {
     add_upstream_routes(routes);
     add_conversation_routes(routes);
     add_context_routes(routes);
+    add_branch_routes(routes);
     add_item_routes(routes);
     add_response_routes(routes);
     add_chat_completion_routes(routes);

@@ -95,6 +95,14 @@ struct NewItem {
     std::int64_t tokens = 0;  // estimated
 };
 
+// The items that could stand in an item's place: what else follows the item before it, oldest first.
+struct Siblings {
+    std::int64_t index = 1;  // of this one, from 1
+    std::int64_t count = 1;
+    std::optional<ItemId> previous;
+    std::optional<ItemId> next;
+};
+
 struct Item {
     ItemId id;
     ItemRole role = ItemRole::user;
@@ -111,6 +119,8 @@ struct Item {
     std::string model;                   // of that run, like the next two; empty for what people wrote
     std::string usage;                   // a JSON object, empty when unknown
     std::optional<RunTiming> timing;
+    std::optional<ItemId> parent;      // the visible item before it on its path; in pages of a path and single items
+    std::optional<Siblings> siblings;  // there too, when there are others
 };
 
 enum class RunStatus : std::uint8_t { queued, in_progress, completed, incomplete, failed, cancelled };
@@ -201,11 +211,17 @@ struct PageRequest {
 // ---------------------------------------------------------------------------------------------------------------
 
 // Where a new run's items go.
+struct AfterItem {
+    std::optional<ItemId> item;  // nothing: at the very beginning
+};
+
 struct RunTarget {
     std::optional<ConversationId> conversation;  // its active branch
     std::optional<ResponseId>
         previous_response;  // right after that response: on its branch if it is the head there, else a new branch
     // Neither: a new hidden conversation, which is never listed.
+    // With a conversation: right after this item, on a new branch if something follows there; that becomes the active one.
+    std::optional<AfterItem> after = std::nullopt;
 };
 
 // What happens to a history that does not fit: its beginning is left out, or the run is refused

@@ -23,9 +23,19 @@ void render_members(JsonWriter& line, const store::Conversation& conversation) {
     line.raw_member("metadata", conversation.metadata.empty() ? "{}" : std::string_view(conversation.metadata));
     line.member("pinned", conversation.pinned);
     line.member("archived", conversation.archived);
-    line.member("folder_id", nullptr);
-    line.raw_member("tags", "[]");
-    line.member("compaction", nullptr);
+    line.member_or_null("folder_id", conversation.folder ? conversation.folder->str() : std::string());
+    line.key("tags");
+    line.begin_array();
+    for (const std::string& tag : conversation.tags) {
+        line.value(tag);
+    }
+    line.end_array();
+    line.member_or_null(
+        "compaction",
+        conversation.compaction == store::Compaction::automatic ? "auto"
+        : conversation.compaction == store::Compaction::off     ? "off"
+                                                                : ""
+    );
     line.member("created_at", conversation.created_at);
     line.member("updated_at", conversation.updated_at);
     line.member_or_null("head_item_id", conversation.head ? conversation.head->str() : std::string());

@@ -104,10 +104,10 @@ describe('settings and titles', () => {
 
   it('are checked, kept, and the administrator’s', async () => {
     const kept = (await admin('GET', '/api/settings')).json;
-    assert.deepEqual([kept.title_model, kept.retention_days, kept.trash_days, kept.compaction], ['', null, 30, 'auto']);
-    const changed = await admin('PATCH', '/api/settings', { retention_days: 90, trash_days: 7, compaction: 'off' });
-    assert.deepEqual([changed.json.retention_days, changed.json.trash_days, changed.json.compaction], [90, 7, 'off'], changed.text);
-    await admin('PATCH', '/api/settings', { retention_days: null, trash_days: 30, compaction: 'auto' });
+    assert.deepEqual([kept.title_model, kept.retention_days, kept.trash_days, kept.compaction], ['', null, 30, 'off']);
+    const changed = await admin('PATCH', '/api/settings', { retention_days: 90, trash_days: 7, compaction: 'auto' });
+    assert.deepEqual([changed.json.retention_days, changed.json.trash_days, changed.json.compaction], [90, 7, 'auto'], changed.text);
+    await admin('PATCH', '/api/settings', { retention_days: null, trash_days: 30, compaction: 'off' });
     assert.equal((await admin('GET', '/api/settings')).json.retention_days, null);
     for (const json of [{ retention_days: 0 }, { trash_days: null }, { trash_days: 'x' }, { compaction: 'on' }, { title_model: 1 }]) {
       assertEnvelope(await admin('PATCH', '/api/settings', json), 400);

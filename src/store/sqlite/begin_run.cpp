@@ -1,6 +1,7 @@
 // Beginning a run. From its commit on nothing of the turn is lost.
 #include "base/clock.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/head.hpp"
 #include "store/sqlite/items.hpp"
 #include "store/sqlite/run_prompt.hpp"
 #include "store/sqlite/runs.hpp"
@@ -60,14 +61,20 @@ Result<Place> open_hidden_conversation(Connection& db, UserNo user, UnixSeconds 
     return place;
 }
 
-Result<Place> continue_conversation(Connection& db, UserNo user, ConversationId id) {
-    TRY(const ConversationHandle handle, open_conversation(db, user, id));
-    TRY(const bool locked, is_locked(db, handle.no, handle.active_branch));
+// On the active branch, or right after an item: that place becomes the active one.
+Result<Place> continue_conversation(Connection& db, UserNo user, const RunTarget& target) {
+    TRY(const ConversationHandle handle, open_conversation(db, user, *target.conversation));
+    TRY(const bool locked, is_locked(db, handle.no));
     if (locked) {
         return conversation_locked();
     }
     TRY(Place place, load_place(db, handle.no));
-    TRY(place.branch, load_branch(db, handle.no, handle.active_branch));
+    if (target.after) {
+        TRY(place.branch, branch_after(db, handle.no, target.after->item, "after"));
+        TRY_VOID(activate_branch(db, handle.no, place.branch.no));
+    } else {
+        TRY(place.branch, load_branch(db, handle.no, handle.active_branch));
+    }
     return place;
 }
 
@@ -113,7 +120,7 @@ Result<Place> find_place(Connection& db, const NewRun& run, UnixSeconds now) {
         return base::invalid("previous_response_id", "Give either a conversation or a previous response.");
     }
     if (target.conversation) {
-        return continue_conversation(db, run.user, *target.conversation);
+        return continue_conversation(db, run.user, target);
     }
     return target.previous_response ? continue_run(db, run) : open_hidden_conversation(db, run.user, now);
 }

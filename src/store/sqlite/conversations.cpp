@@ -103,6 +103,11 @@ Result<ConversationHandle> open_conversation(Connection& db, UserNo user, Conver
     return ConversationHandle{found.get<ConversationNo>(0), found.get<BranchNo>(1), found.get<bool>(2)};
 }
 
+Result<bool> is_locked(Connection& db, ConversationNo conversation) {
+    auto found = db.use("SELECT 1 FROM runs WHERE conv = ?1 AND status < 2", conversation);
+    return found.step();
+}
+
 Result<bool> is_locked(Connection& db, ConversationNo conversation, BranchNo branch) {
     auto found = db.use("SELECT 1 FROM runs WHERE conv = ?1 AND br = ?2 AND status < 2", conversation, branch);
     return found.step();

@@ -30,7 +30,8 @@ Result<std::vector<Item>> append_items(
     ConversationId id,
     const std::vector<NewItem>& items
 );
-Result<Page<Item>> list_items(Connection& db, UserNo user, ConversationId id, const PageRequest<ItemId>& request);
+Result<ItemPage> list_items(Connection& db, UserNo user, ConversationId id, const ItemPageRequest& request);
+Result<Page<TreeItem>> list_tree(Connection& db, UserNo user, ConversationId id, const PageRequest<ItemId>& request);
 Result<Item> find_item(Connection& db, UserNo user, ConversationId conversation, ItemId item);
 Result<std::vector<Item>> find_items(
     Connection& db,
@@ -50,7 +51,8 @@ struct ConversationHandle {
 // `not_found` when there is none, it is deleted or hidden, or somebody else's.
 Result<ConversationHandle> open_conversation(Connection& db, UserNo user, ConversationId id);
 
-// Whether an answer is being made on the branch.
+// Whether an answer is being made in the conversation, or on one branch of it.
+Result<bool> is_locked(Connection& db, ConversationNo conversation);
 Result<bool> is_locked(Connection& db, ConversationNo conversation, BranchNo branch);
 std::unexpected<base::Error> conversation_locked();
 // What is in the trash is read, not gone on with.

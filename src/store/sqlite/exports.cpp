@@ -66,7 +66,7 @@ Result<std::optional<ExportStart>> next_export(Connection& db, UserNo user, std:
     {
         auto found = db.use(
             "SELECT id FROM conversations WHERE user_no = ?1 AND conv > ?2 AND deleted_at IS NULL AND hidden = 0 "
-            "ORDER BY conv LIMIT 1",
+            "AND trashed_at IS NULL ORDER BY conv LIMIT 1",
             user,
             after.value_or(ConversationNo(0))
         );

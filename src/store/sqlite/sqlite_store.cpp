@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "store/blobs.hpp"
+#include "store/sqlite/copies.hpp"
 #include "store/sqlite/files.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/organise.hpp"
@@ -79,6 +80,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteOptions options) {
     make_private_file(options.path);
     TRY(auto writer, sqlite::Connection::open(options.path, sqlite::Access::read_write, options.counters));
     TRY_VOID(sqlite::migrate(*writer, sqlite::embedded_migrations()));
+    TRY_VOID(sqlite::abandon_all_copies(*writer));
     TRY(const RunNo newest_run, sqlite::find_newest_run(*writer));
     std::vector<Reader> readers;
     for (unsigned i = 0; i < options.readers; ++i) {

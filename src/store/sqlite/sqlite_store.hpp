@@ -63,7 +63,6 @@ public:
     Task<Result<std::optional<ResponseId>>> delete_conversation(UserNo user, ConversationId id) override;
     Task<Result<Page<Conversation>>> list_conversations(UserNo user, PageRequest<ConversationId> request) override;
     Task<Result<std::vector<Item>>> append_items(UserNo user, ConversationId id, std::vector<NewItem> items) override;
-    Task<Result<Page<Item>>> list_items(UserNo user, ConversationId id, PageRequest<ItemId> request) override;
     Task<Result<Item>> find_item(UserNo user, ConversationId conversation, ItemId item) override;
     Task<Result<std::vector<Item>>> find_items(UserNo user, std::vector<ItemId> ids, std::size_t bytes_max) override;
     Task<Result<Conversation>> delete_item(UserNo user, ConversationId conversation, ItemId item) override;
@@ -91,6 +90,11 @@ public:
     Task<Status> delete_expired(UnixSeconds now) override;
     Task<Result<std::optional<std::vector<Item>>>> begin_title(UserNo user, ConversationId id) override;
     Task<Result<bool>> put_model_title(UserNo user, ConversationId id, std::string title) override;
+    Task<Result<ItemPage>> list_items(UserNo user, ConversationId id, ItemPageRequest request) override;
+    Task<Result<Conversation>> set_head(UserNo user, ConversationId id, std::optional<ItemId> item, Descend descend)
+        override;
+    Task<Result<Page<TreeItem>>> list_tree(UserNo user, ConversationId id, PageRequest<ItemId> request) override;
+    Task<Result<Conversation>> fork_conversation(UserNo user, ConversationId id, ItemId item) override;
 
     Task<Result<BegunRun>> begin_run(NewRun run) override;
     Task<Status> append_run_chunks(std::vector<RunChunk> chunks) override;

@@ -7,8 +7,10 @@
 #include "store/blobs.hpp"
 #include "store/sqlite/accounts.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/copies.hpp"
 #include "store/sqlite/exports.hpp"
 #include "store/sqlite/files.hpp"
+#include "store/sqlite/head.hpp"
 #include "store/sqlite/imports.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/organise.hpp"
@@ -179,11 +181,36 @@ protected:
         good(delete_import(*db_, job.id));
     }
 
+    void use_branches(const NewConversation& large, ItemId item) {
+        const auto shown = good(find_conversation(*db_, ada_, large.id)).head;
+        good(set_head(*db_, ada_, large.id, item, Descend::no));
+        good(append_items(*db_, ada_, large.id, {user_item("aside")}));
+        const auto aside = good(find_conversation(*db_, ada_, large.id)).head;
+        good(set_head(*db_, ada_, large.id, std::nullopt, Descend::no));
+        good(set_head(*db_, ada_, large.id, aside, Descend::yes));
+        ItemPageRequest request(std::nullopt, Order::ascending, 20);
+        using Place = std::variant<AtItem, AtShare, AtDate>;
+        for (const Place& place : {Place(AtItem{item}), Place(AtShare{0.5}), Place(AtDate{1})}) {
+            request.around = place;
+            good(list_items(*db_, ada_, large.id, request));
+        }
+        good(list_tree(*db_, ada_, large.id, {item, Order::ascending, 5}));
+        Copy copy = good(begin_copy(*db_, ada_, large.id, item));
+        copy = good(copy_some(*db_, copy));
+        good(abandon_copy(*db_, copy));
+        copy = good(begin_copy(*db_, ada_, large.id, large.items[0].id));
+        copy = good(copy_some(*db_, copy));
+        good(finish_copy(*db_, copy));
+        good(abandon_all_copies(*db_));
+        good(set_head(*db_, ada_, large.id, shown, Descend::no));
+    }
+
     void use_conversation(const NewConversation& large) {
         const auto newest = good(list_items(*db_, ada_, large.id, {std::nullopt, Order::descending, 50}));
         EXPECT_EQ(newest.rows.size(), 50U);
         good(list_items(*db_, ada_, large.id, {newest.rows[40].id, Order::ascending, 20}));
         good(find_item(*db_, ada_, large.id, newest.rows[3].id));
+        use_branches(large, newest.rows[7].id);
         good(find_items(*db_, ada_, {newest.rows[3].id}, 1'000));
         good(delete_item(*db_, ada_, large.id, newest.rows[3].id));
         good(append_items(*db_, ada_, large.id, {user_item("more")}));
