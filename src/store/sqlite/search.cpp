@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 
 #include "base/text.hpp"
 #include "store/search_query.hpp"
@@ -19,6 +20,8 @@ constexpr std::size_t kRankedMax = 500;     // of the newest hits the best are s
 constexpr std::size_t kTitlesFirst = 5;     // titles above the messages, on the first page
 constexpr std::size_t kStepRows = 200;      // of the queue, in one step
 constexpr std::size_t kStepBytes = 512 * 1024;
+constexpr std::chrono::milliseconds kStepTime{15};
+constexpr int kPurgePages = 64;  // written in one step of a purge
 
 struct RowRange {
     std::int64_t first = 0;
@@ -106,17 +109,18 @@ Result<Found> find_messages(
     UserNo user,
     const SearchQuery& query,
     std::int64_t below,
-    std::size_t limit
+    std::size_t limit,
+    std::size_t& scanned
 ) {
     Found found;
     const RowRange range = rows_of(user);
     auto rows = db.use(kMessages, match_expression(query), range.first, below - 1);
-    for (std::size_t scanned = 0;; ++scanned) {
+    for (;; ++scanned) {
         TRY(const bool row, rows.step());
         if (!row) {
             return found;
         }
-        if (found.messages.size() == limit || scanned == kScannedMax) {
+        if (found.messages.size() == limit || scanned >= kScannedMax) {
             found.more = true;
             return found;
         }
@@ -143,7 +147,8 @@ Status add_newest(Connection& db, UserNo user, const SearchRequest& request, Sea
         TRY(const std::int64_t number, parse_cursor(request.cursor, 'n'));
         below = rows_of(user).first | std::min(number, (std::int64_t{1} << kUserShift) - 1);
     }
-    TRY(auto found, find_messages(db, user, request.query, below, request.limit));
+    std::size_t scanned = 0;
+    TRY(auto found, find_messages(db, user, request.query, below, request.limit, scanned));
     for (FoundMessage& message : found.messages) {
         message.hit.snippet = make_snippet(message.text, request.query);
         page.hits.push_back(std::move(message.hit));
@@ -162,10 +167,11 @@ Status add_best(Connection& db, UserNo user, const SearchRequest& request, Searc
         offset = static_cast<std::size_t>(number);
     }
     std::vector<FoundMessage> ranked;
-    for (std::int64_t below = rows_of(user).last + 1; ranked.size() < kRankedMax;) {
+    std::size_t scanned = 0;
+    for (std::int64_t below = rows_of(user).last + 1; ranked.size() < kRankedMax && scanned < kScannedMax;) {
         // In portions, so that texts are let go of as soon as they are ranked.
-        TRY(auto found,
-            find_messages(db, user, request.query, below, std::min<std::size_t>(50, kRankedMax - ranked.size())));
+        const std::size_t portion = std::min<std::size_t>(50, kRankedMax - ranked.size());
+        TRY(auto found, find_messages(db, user, request.query, below, portion, scanned));
         for (FoundMessage& message : found.messages) {
             message.hit.score = relevance(message.text, request.query);
             message.hit.snippet = make_snippet(message.text, request.query);
@@ -198,12 +204,12 @@ Status add_titles(Connection& db, UserNo user, const SearchRequest& request, std
     }
     auto rows = db.use(kTitles, match_expression(request.query), range.first, last);
     std::int64_t below = 0;
-    for (std::size_t taken = 0;;) {
+    for (std::size_t taken = 0, scanned = 0;; ++scanned) {
         TRY(const bool row, rows.step());
         if (!row) {
             return {};
         }
-        if (taken == limit) {
+        if (taken == limit || scanned == kScannedMax) {
             page.next = request.query.titles_only ? "t" + std::to_string(below & ((std::int64_t{1} << kUserShift) - 1))
                                                   : std::string();
             return {};
@@ -241,35 +247,38 @@ Status index_body(Connection& db, const QueuedBody& body, std::size_t& bytes) {
                         : db.run("INSERT INTO search_index (rowid, text) VALUES (?1, ?2)", body.mid, index_words(text));
 }
 
+// What has waited longest and what came last, so that a message that was just sent need not wait for an import. By row,
+// because the index takes rising rows cheaply.
 Result<std::vector<QueuedBody>> next_bodies(Connection& db) {
     std::vector<QueuedBody> bodies;
     auto rows = db.use(
-        "SELECT q.mid, i.format, i.type = 0 AND i.deleted_at IS NULL FROM search_queue q "
-        "LEFT JOIN bodies b ON b.mid = q.mid LEFT JOIN items i ON i.conv = b.conv AND i.br = b.br AND i.pos = b.pos "
-        "ORDER BY q.mid LIMIT ?1",
-        kStepRows
+        "SELECT q.mid, i.format, i.type = 0 AND i.deleted_at IS NULL FROM "
+        "(SELECT mid FROM (SELECT mid FROM search_queue ORDER BY place DESC LIMIT ?1) "
+        "UNION SELECT mid FROM (SELECT mid FROM search_queue ORDER BY place LIMIT ?1)) q "
+        "LEFT JOIN bodies b ON b.mid = q.mid LEFT JOIN items i ON i.conv = b.conv AND i.br = b.br AND i.pos = b.pos",
+        kStepRows / 2
     );
     for (;;) {
         TRY(const bool row, rows.step());
         if (!row) {
-            return bodies;
+            break;
         }
         bodies.push_back({rows.integer(0), rows.get<bool>(2), rows.get<BodyFormat>(1)});
     }
+    std::ranges::sort(bodies, {}, &QueuedBody::mid);
+    return bodies;
 }
 
 Result<bool> index_bodies(Connection& db) {
     TRY(const auto bodies, next_bodies(db));
+    const auto end = std::chrono::steady_clock::now() + kStepTime;
     std::size_t bytes = 0;
     std::size_t done = 0;
-    for (; done < bodies.size() && bytes < kStepBytes; ++done) {
+    for (; done < bodies.size() && bytes < kStepBytes && (done == 0 || std::chrono::steady_clock::now() < end); ++done) {
         TRY_VOID(index_body(db, bodies[done], bytes));
+        TRY_VOID(db.run("DELETE FROM search_queue WHERE mid = ?1", bodies[done].mid));
     }
-    if (done == 0) {
-        return false;
-    }
-    TRY_VOID(db.run("DELETE FROM search_queue WHERE mid <= ?1", bodies[done - 1].mid));
-    return done < bodies.size() || bodies.size() == kStepRows;
+    return done < bodies.size() || bodies.size() >= kStepRows / 2;
 }
 
 Result<bool> index_titles(Connection& db) {
@@ -322,11 +331,11 @@ Result<SearchPage> search(Connection& db, UserNo user, const SearchRequest& requ
     }
     const bool plain = !request.query.role && request.query.model.empty();
     if (request.cursor.empty() && plain) {
-        TRY_VOID(add_titles(db, user, request, std::min(kTitlesFirst, request.limit), page));
+        TRY_VOID(add_titles(db, user, request, std::min(kTitlesFirst, request.limit - 1), page));
     }
     const std::size_t titles = page.hits.size();
     SearchRequest rest = request;
-    rest.limit = std::max<std::size_t>(1, request.limit - std::min(titles, request.limit));
+    rest.limit = request.limit - titles;
     SearchPage messages;
     if (request.order == SearchOrder::newest) {
         TRY_VOID(add_newest(db, user, rest, messages));
@@ -369,12 +378,41 @@ Status forget_in_search(Connection& db, std::int64_t mid) {
         return {};  // never indexed, or taken out already
     }
     TRY(const std::string text, read_text(db, mid, body.format));
-    return text.empty() ? Status()
-                        : db.run(
-                              "INSERT INTO search_index (search_index, rowid, text) VALUES ('delete', ?1, ?2)",
-                              mid,
-                              index_words(text)
-                          );
+    if (text.empty()) {
+        return {};
+    }
+    TRY_VOID(db.run(
+        "INSERT INTO search_index (search_index, rowid, text) VALUES ('delete', ?1, ?2)", mid, index_words(text)
+    ));
+    return db.run("UPDATE search_purge SET due = 1 WHERE due = 0");
+}
+
+Status forget_title_in_search(Connection& db, ConversationNo conversation) {
+    return db.run(
+        "DELETE FROM search_titles WHERE rowid = (SELECT user_no << 40 | conv FROM conversations WHERE conv = ?1)",
+        conversation
+    );
+}
+
+Result<bool> purge_step(Connection& db) {
+    bool due = false;
+    {
+        auto found = db.use("SELECT due FROM search_purge");
+        TRY(const bool row, found.step());
+        due = row && found.get<bool>(0);
+    }
+    if (!due) {
+        return false;
+    }
+    // SQLite's documentation of FTS5, 6.6: a negative count begins a merge of all segments; less than two changes say
+    // that there was nothing left to merge.
+    const std::int64_t before = sqlite3_total_changes64(db.handle());
+    TRY_VOID(db.run("INSERT INTO search_index (search_index, rank) VALUES ('merge', ?1)", -kPurgePages));
+    if (sqlite3_total_changes64(db.handle()) - before >= 2) {
+        return true;
+    }
+    TRY_VOID(db.run("UPDATE search_purge SET due = 0"));
+    return false;
 }
 
 }  // namespace confab::store::sqlite

@@ -17,4 +17,11 @@ Result<bool> index_step(Connection& db);
 // row must still be there.
 Status forget_in_search(Connection& db, std::int64_t mid);
 
+// The same for a conversation's title, before it is wiped.
+Status forget_title_in_search(Connection& db, ConversationNo conversation);
+
+// SQLite 3.40 only marks the words of a deleted message: they stand in the index until its segments are merged. Merges
+// some when something was deleted since the last time; true: there is more.
+Result<bool> purge_step(Connection& db);
+
 }  // namespace confab::store::sqlite

@@ -33,6 +33,9 @@ void make_private_file(const std::string& path) {
 
 // Indexing costs a commit of its own: not for every group of writes, but soon enough that what was just sent is found.
 constexpr std::chrono::milliseconds kIndexEvery{300};
+// How often words of deleted messages are dropped from the index's segments, when there are any: it rewrites the index.
+constexpr std::chrono::hours kPurgeEvery{6};
+constexpr std::chrono::minutes kFirstPurge{10};  // after the start
 
 // One step of each kind of housekeeping.
 class Housekeeping {
@@ -63,12 +66,18 @@ private:
         }
         TRY(const bool more, sqlite::index_step(db));
         next_indexing_ = more ? now : now + kIndexEvery;
-        return more ? Housework::more : Housework::none;
+        if (more || now < next_purge_) {
+            return more ? Housework::more : Housework::none;
+        }
+        TRY(const bool more_to_purge, sqlite::purge_step(db));
+        next_purge_ = more_to_purge ? now : now + kPurgeEvery;
+        return more_to_purge ? Housework::later : Housework::none;
     }
 
     sqlite::BlobSweep sweep_;
     std::shared_ptr<const std::atomic<int>> blob_holds_;
     std::chrono::steady_clock::time_point next_indexing_{};
+    std::chrono::steady_clock::time_point next_purge_ = std::chrono::steady_clock::now() + kFirstPurge;
 };
 
 }  // namespace

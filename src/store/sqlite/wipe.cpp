@@ -131,6 +131,7 @@ Result<std::optional<ResponseId>> delete_conversation(Connection& db, UserNo use
 }
 
 Status wipe_conversation(Connection& db, ConversationNo conversation) {
+    TRY_VOID(forget_title_in_search(db, conversation));
     TRY_VOID(db.run(
         "UPDATE conversations SET deleted_at = ?2, wiping = 1, folder = 0, title = '', model = '', instructions = '', "
         "metadata = '{}' WHERE conv = ?1",
