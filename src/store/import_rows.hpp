@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "store/organise_rows.hpp"
 #include "store/rows.hpp"
 
 namespace confab::store {
@@ -73,6 +74,13 @@ struct ImportItem {
 };
 
 // A stretch of one conversation. The first one of a conversation has no number: it is found by its id, or made.
+// The folder that an exported conversation was in. Found again by its id, or else by its name; made when there is none.
+struct ImportFolder {
+    FolderId id;
+    std::string name;
+    UnixSeconds created_at = 0;
+};
+
 struct ImportPiece {
     std::optional<ConversationNo> conversation;
     ConversationId id;
@@ -82,6 +90,9 @@ struct ImportPiece {
     std::string metadata = "{}";
     bool pinned = false;
     bool archived = false;
+    std::optional<ImportFolder> folder;
+    std::vector<std::string> tags;
+    Compaction compaction = Compaction::inherit;
     UnixSeconds created_at = 0;
     UnixSeconds updated_at = 0;
     std::vector<ImportItem> items;

@@ -133,7 +133,9 @@ Task<Status> ConfabReader::take_object(json::object& object) {
     }
     if (type == "end") {
         ended_ = true;
-    } else if (type != "folder") {
+    } else if (type == "folder") {
+        take_folder(object);
+    } else {
         report_.add_problem(where(), "unknown_line", "A line of a type that is not known was left out.");
     }
     co_return Status{};
@@ -148,6 +150,30 @@ Status ConfabReader::take_header(const json::object& object) {
         );
     }
     return {};
+}
+
+// Remembered for the conversations that name it.
+void ConfabReader::take_folder(const json::object& object) {
+    const auto id = store::FolderId::parse(base::find_string(object, "id"));
+    if (id && folders_.size() < store::kFoldersMax) {
+        store::ImportFolder folder{*id, std::string(base::find_string(object, "name")), 0};
+        folder.created_at = read_time(base::find(object, "created_at"));
+        folders_.insert_or_assign(id->str(), std::move(folder));
+    }
+}
+
+std::vector<std::string> ConfabReader::read_tags(const json::object& object) {
+    std::vector<std::string> tags;
+    const json::value* given = base::find(object, "tags");
+    if (given != nullptr && given->is_array()) {
+        for (const json::value& tag : given->get_array()) {
+            if (tag.is_string() && tags.size() < store::kConversationTagsMax &&
+                tag.get_string().size() <= store::kTagBytesMax) {
+                tags.emplace_back(tag.get_string().data(), tag.get_string().size());
+            }
+        }
+    }
+    return tags;
 }
 
 Status ConfabReader::begin_conversation(const json::object& object) {
@@ -168,6 +194,15 @@ Status ConfabReader::begin_conversation(const json::object& object) {
     made.created_at = read_time(base::find(object, "created_at"));
     made.updated_at = read_time(base::find(object, "updated_at"));
     made.head = base::find_string(object, "head_item_id");
+    const auto folder = folders_.find(std::string(base::find_string(object, "folder_id")));
+    if (folder != folders_.end()) {
+        made.folder = folder->second;
+    }
+    made.tags = read_tags(object);
+    const std::string_view compaction = base::find_string(object, "compaction");
+    made.compaction = compaction == "auto"  ? store::Compaction::automatic
+                      : compaction == "off" ? store::Compaction::off
+                                            : store::Compaction::inherit;
     conversation_ = std::move(made);
     return builder_.begin();
 }

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -49,6 +50,8 @@ private:
     net::Task<base::Status> take_line(std::string_view line);
     net::Task<base::Status> take_object(base::json::object& object);
     base::Status take_header(const base::json::object& object);
+    void take_folder(const base::json::object& object);
+    static std::vector<std::string> read_tags(const base::json::object& object);
     base::Status begin_conversation(const base::json::object& object);
     net::Task<base::Status> end_conversation();
     net::Task<base::Status> take_item(base::json::object& object);
@@ -69,6 +72,7 @@ private:
     std::uint64_t line_number_ = 0;
     bool too_long_ = false;
     bool ended_ = false;
+    std::map<std::string, store::ImportFolder> folders_;  // by id
     std::optional<SourceConversation> conversation_;
     bool given_up_ = false;  // with this conversation
     std::optional<Incoming> file_;

@@ -276,6 +276,9 @@ void ConversationBuilder::begin_piece(Writing& writing) const {
     piece.metadata = source.metadata;
     piece.pinned = source.pinned;
     piece.archived = source.archived;
+    piece.folder = source.folder;
+    piece.tags = source.tags;
+    piece.compaction = source.compaction;
     piece.created_at = sane_time(source.created_at, writing.now);
     piece.updated_at = sane_time(source.updated_at == 0 ? source.created_at : source.updated_at, writing.now);
     writing.piece = std::move(piece);

@@ -54,6 +54,17 @@ void append_header_line(std::string& out, std::string_view version) {
     out += '\n';
 }
 
+void append_folder_line(std::string& out, const store::Folder& folder) {
+    JsonWriter line(out);
+    line.begin_object();
+    line.member("type", "folder");
+    line.member("id", folder.id.str());
+    line.member("name", folder.name);
+    line.member("created_at", folder.created_at);
+    line.end_object();
+    out += '\n';
+}
+
 void append_conversation_line(std::string& out, const store::Conversation& conversation) {
     JsonWriter line(out);
     line.begin_object();

@@ -17,6 +17,7 @@ struct ExportCounts {
 };
 
 void append_header_line(std::string& out, std::string_view version);
+void append_folder_line(std::string& out, const store::Folder& folder);
 void append_conversation_line(std::string& out, const store::Conversation& conversation);
 void append_item_line(std::string& out, const store::ExportedItem& item);
 void append_file_line(std::string& out, const store::StoredFile& file);

@@ -29,6 +29,11 @@ Task<Result<bool>> NdjsonExport::next(std::string& out) {
         append_header_line(out, sources_.version);
         if (current_) {
             begin_conversation(out);
+        } else {
+            CO_TRY(const auto folders, co_await sources_.store.list_folders(user_));
+            for (const store::Folder& folder : folders) {
+                append_folder_line(out, folder);
+            }
         }
         co_return true;
     }

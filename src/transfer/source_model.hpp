@@ -44,6 +44,9 @@ struct SourceConversation {
     std::string metadata = "{}";
     bool pinned = false;
     bool archived = false;
+    std::optional<store::ImportFolder> folder;
+    std::vector<std::string> tags;
+    store::Compaction compaction = store::Compaction::inherit;
     store::UnixSeconds created_at = 0;
     store::UnixSeconds updated_at = 0;
     std::string head;  // id of the newest visible message; empty: the newest of all

@@ -6,10 +6,10 @@ ALTER TABLE conversations ADD COLUMN title_by   INTEGER NOT NULL DEFAULT 0;  -- 
 
 UPDATE conversations SET title_by = 1 WHERE title <> '';
 
--- Which list it stands in: 0..3 archived + 2 * pinned, 4 the trash, 5 hidden; NULL: deleted. Every list is a merge of a few shelves,
+-- Which list it stands in: 0..3 archived + 2 * pinned, 4 the trash, 5 hidden; NULL: deleted, or being imported (hidden = 2). Every list is a merge of a few shelves,
 -- each in the order of an index.
 ALTER TABLE conversations ADD COLUMN shelf INTEGER GENERATED ALWAYS AS (
-    CASE WHEN deleted_at IS NOT NULL THEN NULL WHEN hidden = 1 THEN 5 WHEN trashed_at IS NOT NULL THEN 4
+    CASE WHEN deleted_at IS NOT NULL OR hidden = 2 THEN NULL WHEN hidden = 1 THEN 5 WHEN trashed_at IS NOT NULL THEN 4
          ELSE pinned * 2 + archived END) VIRTUAL;
 
 DROP INDEX conversations_listed;

@@ -1,4 +1,5 @@
 // Folders.
+#include "base/text.hpp"
 #include "store/sqlite/conversations.hpp"
 #include "store/sqlite/organise.hpp"
 
@@ -24,6 +25,26 @@ Result<Folder> load_folder(Connection& db, FolderNo folder) {
         return base::not_found("There is no such folder.");
     }
     return read_folder(found);
+}
+
+Result<Folder> insert_folder(Connection& db, UserNo user, const ImportFolder& folder) {
+    {
+        auto counted = db.use("SELECT count(*) FROM folders WHERE user_no = ?1 AND deleting = 0", user);
+        TRY_VOID(counted.step());
+        if (counted.integer(0) >= static_cast<std::int64_t>(kFoldersMax)) {
+            return base::invalid(
+                "name", "There are " + std::to_string(kFoldersMax) + " folders already.", "too_many_folders"
+            );
+        }
+    }
+    TRY_VOID(db.run(
+        "INSERT INTO folders (id, user_no, name, created_at) VALUES (?1, ?2, ?3, ?4)",
+        folder.id,
+        user,
+        folder.name,
+        folder.created_at
+    ));
+    return load_folder(db, static_cast<FolderNo>(db.inserted_key()));
 }
 
 }  // namespace
@@ -53,23 +74,33 @@ Result<std::vector<Folder>> list_folders(Connection& db, UserNo user) {
 }
 
 Result<Folder> create_folder(Connection& db, UserNo user, const std::string& name) {
+    return insert_folder(db, user, {FolderId::make(), name, base::unix_now()});
+}
+
+Result<FolderId> take_over_folder(Connection& db, UserNo user, const ImportFolder& folder) {
+    if (const auto own = find_folder(db, user, folder.id); own || own.error().errc != base::Errc::not_found) {
+        return own ? Result<FolderId>(folder.id) : std::unexpected(own.error());
+    }
+    const std::string name(base::utf8_prefix(base::trim(folder.name), kFolderNameBytesMax));
+    if (name.empty()) {
+        return base::invalid("name", "A folder has a name.");
+    }
     {
-        auto counted = db.use("SELECT count(*) FROM folders WHERE user_no = ?1 AND deleting = 0", user);
-        TRY_VOID(counted.step());
-        if (counted.integer(0) >= static_cast<std::int64_t>(kFoldersMax)) {
-            return base::invalid(
-                "name", "There are " + std::to_string(kFoldersMax) + " folders already.", "too_many_folders"
-            );
+        auto named = db.use(
+            "SELECT id FROM folders WHERE user_no = ?1 AND deleting = 0 AND name = ?2 ORDER BY folder LIMIT 1", user, name
+        );
+        TRY(const bool row, named.step());
+        if (row) {
+            return named.get<FolderId>(0);
         }
     }
-    TRY_VOID(db.run(
-        "INSERT INTO folders (id, user_no, name, created_at) VALUES (?1, ?2, ?3, ?4)",
-        FolderId::make(),
-        user,
-        name,
-        base::unix_now()
-    ));
-    return load_folder(db, static_cast<FolderNo>(db.inserted_key()));
+    bool taken = false;  // by somebody else, or by one that was deleted
+    {
+        auto found = db.use("SELECT 1 FROM folders WHERE id = ?1", folder.id);
+        TRY(taken, found.step());
+    }
+    TRY(const Folder made, insert_folder(db, user, {taken ? FolderId::make() : folder.id, name, folder.created_at}));
+    return made.id;
 }
 
 Result<Folder> rename_folder(Connection& db, UserNo user, FolderId id, const std::string& name) {

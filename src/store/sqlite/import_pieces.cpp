@@ -6,6 +6,7 @@
 #include "store/derived_id.hpp"
 #include "store/sqlite/imports.hpp"
 #include "store/sqlite/items.hpp"
+#include "store/sqlite/organise.hpp"
 
 namespace confab::store::sqlite {
 
@@ -29,7 +30,8 @@ struct Target {
 Result<Target> make_target(Connection& db, UserNo user, const ImportPiece& piece, ConversationId id) {
     TRY_VOID(db.run(
         "INSERT INTO conversations (id, user_no, hidden, active_br, title, model, instructions, metadata, pinned, "
-        "archived, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "archived, created_at, updated_at, title_by, compaction) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?5 <> '', ?13)",
         id,
         user,
         kBeingImported,
@@ -41,7 +43,8 @@ Result<Target> make_target(Connection& db, UserNo user, const ImportPiece& piece
         piece.pinned,
         piece.archived,
         piece.created_at,
-        piece.updated_at
+        piece.updated_at,
+        piece.compaction
     ));
     Target target;
     target.no = static_cast<ConversationNo>(db.inserted_key());
@@ -259,18 +262,33 @@ Status show_head(Connection& db, ConversationNo conversation, ImportPlace head) 
         TRY(leaf, fork_branch(db, conversation, leaf, head.position));
     }
     TRY_VOID(db.run("UPDATE conversations SET active_br = ?2 WHERE conv = ?1", conversation, leaf.no));
-    BranchNo above = leaf.parent;
-    for (int i = 0; i < kLeafAncestorsMax && above != kNoBranch; ++i) {
-        TRY_VOID(db.run(
-            "UPDATE branches SET last_leaf = ?3 WHERE conv = ?1 AND br = ?2", conversation, above, leaf.no
-        ));
-        TRY(const Branch parent, load_branch(db, conversation, above));
-        above = parent.parent;
+    BranchNo way = leaf.no;
+    for (int i = 0; i < kLeafAncestorsMax && way != kNoBranch; ++i) {
+        TRY_VOID(db.run("UPDATE branches SET viewed = 1 WHERE conv = ?1 AND br = ?2", conversation, way));
+        TRY(const Branch branch, load_branch(db, conversation, way));
+        way = branch.parent;
     }
     return {};
 }
 
-Status complete(Connection& db, const Target& target, const ImportPiece& piece, const ImportedPiece& done) {
+// Folder and tags, once it stands in the lists. One that does not fit any more (a limit, a name) is left out.
+Status organise_imported(Connection& db, UserNo user, ConversationNo conversation, const ImportPiece& piece) {
+    if (piece.folder) {
+        const auto folder = take_over_folder(db, user, *piece.folder);
+        if (folder) {
+            TRY_VOID(move_to_folder(db, user, conversation, *folder));
+        } else if (folder.error().errc != base::Errc::invalid_request) {
+            return std::unexpected(folder.error());
+        }
+    }
+    if (piece.tags.empty()) {
+        return {};
+    }
+    const Status tagged = replace_tags(db, user, conversation, piece.tags);
+    return !tagged && tagged.error().errc != base::Errc::invalid_request ? tagged : Status();
+}
+
+Status complete(Connection& db, UserNo user, const Target& target, const ImportPiece& piece, const ImportedPiece& done) {
     if (target.hidden != kBeingImported) {
         return {};  // it is somebody's conversation by now: what they look at stays
     }
@@ -278,12 +296,13 @@ Status complete(Connection& db, const Target& target, const ImportPiece& piece, 
     if (head) {
         TRY_VOID(show_head(db, target.no, *head));
     }
-    return db.run(
+    TRY_VOID(db.run(
         "UPDATE conversations SET hidden = 0, created_at = ?2, updated_at = ?3 WHERE conv = ?1",
         target.no,
         piece.created_at,
         piece.updated_at
-    );
+    ));
+    return organise_imported(db, user, target.no, piece);
 }
 
 Result<bool> is_being_answered(Connection& db, ConversationNo conversation) {
@@ -319,7 +338,7 @@ Result<ImportedPiece> import_piece(Connection& db, UserNo user, UserId user_id, 
     TRY_VOID(writer.save());
     done.added = writer.added();
     if (piece.last) {
-        TRY_VOID(complete(db, *target, piece, done));
+        TRY_VOID(complete(db, user, *target, piece, done));
     }
     return done;
 }

@@ -49,6 +49,9 @@ Result<std::vector<TagCount>> list_tags(Connection& db, UserNo user);
 Result<std::vector<std::string>> load_tags(Connection& db, ConversationNo conversation);  // by name
 Result<std::optional<std::int64_t>> find_tag(Connection& db, UserNo user, const std::string& name);
 
+// The folder of an import: the user's own with this id, or else with this name, or a new one.
+Result<FolderId> take_over_folder(Connection& db, UserNo user, const ImportFolder& folder);
+
 // `folder` absent: out of any folder.
 Status move_to_folder(Connection& db, UserNo user, ConversationNo conversation, const std::optional<FolderId>& folder);
 Status replace_tags(Connection& db, UserNo user, ConversationNo conversation, const std::vector<std::string>& names);
