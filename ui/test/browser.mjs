@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { picture } from '../dev/mock-data.mjs';
+import { historyCases } from './history-cases.mjs';
 
 const word = process.argv[2] ?? '';
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -671,6 +672,8 @@ const cases = {
     await page.getByTestId('login-email').waitFor();
   },
 };
+
+Object.assign(cases, historyCases({ full, signIn, ask, answers, finished, until }));
 
 let failed = 0;
 for (const [name, run] of Object.entries(cases)) {

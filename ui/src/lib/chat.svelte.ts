@@ -1,7 +1,7 @@
 // One open conversation: its history, the answer being written, and what went wrong.
 import { api, ApiError, enc, messageOf } from './api';
 import { conversations } from './conversations.svelte';
-import { History } from './history.svelte';
+import { History, notFound } from './history.svelte';
 import { models } from './models.svelte';
 import { notices } from './notices.svelte';
 import { router } from './router.svelte';
@@ -9,9 +9,16 @@ import { Row } from './row.svelte';
 import { Run } from './run';
 import { tabs } from './tabs';
 import { troubleOf, type Trouble } from './trouble';
-import { isAnswer, ofModel, type Conversation, type Item, type Part, type StreamEvent } from './types';
+import { imagesOf, isAnswer, ofModel, type Conversation, type Item, type ItemPage, type Part, type StreamEvent } from './types';
 
 export type Phase = 'idle' | 'sending' | 'waiting' | 'writing';
+
+// What an answer is asked with besides the new messages. `after`: the item that they follow, when that is not the newest one.
+interface Ask {
+  continued?: Row;
+  after?: string | null;
+  model?: string;
+}
 
 export class Chat {
   id = $state<string | null>(null);
@@ -29,16 +36,24 @@ export class Chat {
   opening = $state(false);
   problem = $state.raw<ApiError | Error | null>(null);
   model = $state<string | null>(null);
-  // Set by the list: go to the end and stay there.
+  // The message that was jumped to, until another is.
+  found = $state<string | null>(null);
+  switching = $state(false);
+  // Set by the list: go to the end and stay there; bring an item into view; keep an element where it is while things change.
   follow = () => {};
+  reveal: (item: string) => void = () => {};
+  keepAt: (find: () => Element | null, change: () => Promise<void>) => Promise<void> = (_, change) => change();
 
   private run: Run | null = null;
   private responseId: string | null = null;
   private responseModel: string | null = null;
   private closed = false;
   private unsent: Part[] = [];
+  private unsentAsk: Ask = {};
   // What the running answer consists of so far, by the items' ids.
   private made = new Map<string, Row>();
+  // The running answer opened a branch.
+  private branched = false;
   // The incomplete answer that the running one goes on with.
   private continued: Row | null = null;
   // Since when the model thinks, for a page that sees all of it.
@@ -49,8 +64,10 @@ export class Chat {
   private timer = 0;
   private pace = 0;
 
-  constructor(id: string | null) {
+  // `item`: the message to open at, instead of the newest.
+  constructor(id: string | null, item: string | null = null) {
     this.id = id;
+    this.found = item;
     if (id) void this.open();
   }
 
@@ -84,13 +101,19 @@ export class Chat {
     try {
       const [conversation, page] = await Promise.all([
         api.get<Conversation>(this.path),
-        this.history.fetchNewest(),
+        this.found ? this.pageAbout(this.found) : null,
       ]);
+      const latest = page ? null : await this.history.fetchNewest();
       if (this.closed) return;
       this.conversation = conversation;
-      this.history.showNewest(page);
+      if (page) this.history.showAt(page);
+      if (latest) {
+        if (this.found) notices.info('That message is not there any more.');
+        this.found = null;
+        this.history.showNewest(latest);
+      }
       conversations.put(conversation);
-      this.settleState(conversation);
+      this.settle(conversation);
     } catch (error) {
       if (!this.closed) this.problem = error instanceof Error ? error : new Error(messageOf(error));
     } finally {
@@ -130,6 +153,7 @@ export class Chat {
     if (this.history.hasNewer) await this.history.loadNewest();
     const content = [...(text ? [{ type: 'input_text', text }] : []), ...images];
     this.unsent = content;
+    this.unsentAsk = {};
     const row = new Row({ id: `local-${Date.now()}`, type: 'message', role: 'user', status: 'completed', content }, { local: true });
     this.history.append(row);
     this.follow();
@@ -142,15 +166,142 @@ export class Chat {
     this.phase = 'sending';
     this.trouble = null;
     if (kind === 'send') return this.resend();
-    try {
-      // Half an answer gives way to a whole one.
-      await this.history.deleteAnswer();
-    } catch (error) {
-      this.fail('The answer cannot be asked for again', messageOf(error), 'answer');
-      return;
-    }
+    const last = this.history.last;
+    // Half an answer stays, as another version of the whole one.
+    if (last && ofModel(last.item)) return this.answerAgain(last, {});
     this.follow();
     await this.startRun([]);
+  }
+
+  // Another answer instead of the one that `row` belongs to, by this or another model. The old one stays beside it.
+  async regenerate(row: Row, model?: string): Promise<void> {
+    if (this.busy) return;
+    this.phase = 'sending';
+    this.trouble = null;
+    await this.answerAgain(row, model ? { model } : {});
+  }
+
+  private async answerAgain(row: Row, ask: Ask): Promise<void> {
+    const first = this.history.answerOf(row);
+    const after = await this.parentOf(first);
+    if (after === undefined) return;
+    this.history.cutFrom(first);
+    this.follow();
+    await this.startRun([], { ...ask, after });
+  }
+
+  // A message as it should have been, and a new answer to it. The old ones stay beside them.
+  async edit(row: Row, text: string): Promise<void> {
+    if (this.busy) return;
+    this.phase = 'sending';
+    this.trouble = null;
+    const after = await this.parentOf(row);
+    if (after === undefined) return;
+    const content = [...(text ? [{ type: 'input_text', text }] : []), ...imagesOf(row.item)];
+    this.history.cutFrom(row);
+    this.unsent = content;
+    this.unsentAsk = { after };
+    this.history.append(new Row({ id: `local-${Date.now()}`, type: 'message', role: 'user', status: 'completed', content, parent_id: after }, { local: true }));
+    this.follow();
+    await this.startRun([{ type: 'message', role: 'user', content }], { after });
+  }
+
+  // The item before `row`. Undefined when it cannot be found out; that is then said.
+  private async parentOf(row: Row): Promise<string | null | undefined> {
+    try {
+      if (this.history.parentOf(row) === undefined) await this.history.renew(row);
+      return this.history.parentOf(row) ?? null;
+    } catch (error) {
+      this.phase = 'idle';
+      notices.error(error);
+      return undefined;
+    }
+  }
+
+  // Shows the version `item` in the place of `row`, with what followed it when it was looked at last.
+  async switchTo(row: Row, item: string): Promise<void> {
+    if (this.busy || this.switching) return;
+    this.switching = true;
+    try {
+      const conversation = await api.put<Conversation>(`/api/conversations/${enc(this.id ?? '')}/head`, { item_id: item, descend: true });
+      if (this.closed) return;
+      this.conversation = conversation;
+      conversations.put(conversation);
+      await this.history.branch(row, item);
+      this.settle(conversation);
+    } catch (error) {
+      if (!this.closed) notices.error(error);
+    } finally {
+      this.switching = false;
+    }
+  }
+
+  // A new chat that begins with a copy of everything up to `row`.
+  async fork(row: Row): Promise<void> {
+    try {
+      const made = await api.post<Conversation>(`/api/conversations/${enc(this.id ?? '')}/fork`, { item_id: row.item.id });
+      conversations.put(made, true);
+      router.go(`/c/${enc(made.id)}`);
+      notices.info('This is a copy. The chat it was made from stays as it was.');
+    } catch (error) {
+      notices.error(error);
+    }
+  }
+
+  // Goes to a message of this conversation, wherever it is.
+  async goTo(item: string): Promise<void> {
+    if (this.opening || !this.id) return;
+    this.found = item;
+    if (!this.history.has(item)) {
+      try {
+        const page = await this.pageAbout(item);
+        if (this.closed || this.found !== item) return;
+        if (!page) {
+          notices.info('That message is not there any more.');
+          return;
+        }
+        this.history.showAt(page);
+      } catch (error) {
+        if (!this.closed) notices.error(error);
+        return;
+      }
+    }
+    this.reveal(item);
+  }
+
+  // Goes to a share of the conversation (0 to 1) or to a time. False when a later wish overtook this one.
+  async jump(place: 'at' | 'date', value: number): Promise<boolean> {
+    const wish = ++this.wishes;
+    try {
+      const page = await this.history.fetchAt(place, value);
+      if (this.closed || wish !== this.wishes || page.data.length === 0) return false;
+      this.history.showAt(page);
+      const { data } = page;
+      const wanted = place === 'date' ? data.find((item) => (item.created_at ?? 0) >= value) : undefined;
+      const position = Math.round(value * ((page.head_position ?? 1) - 1)) + 1;
+      this.reveal((wanted ?? (place === 'at' ? data.find((item) => (item.position ?? 0) >= position) : undefined) ?? data.at(-1)!).id);
+      return true;
+    } catch (error) {
+      if (!this.closed && wish === this.wishes) notices.error(error);
+      return false;
+    }
+  }
+  private wishes = 0;
+
+  // The page about an item. If it stands on another branch, that one is opened. Null when there is no such item.
+  private async pageAbout(item: string): Promise<ItemPage | null> {
+    try {
+      return await this.history.fetchAt('around', item);
+    } catch (error) {
+      if (!notFound(error)) throw error;
+    }
+    try {
+      await api.put(`/api/conversations/${enc(this.id ?? '')}/head`, { item_id: item, descend: true });
+      return await this.history.fetchAt('around', item);
+    } catch (error) {
+      if (!notFound(error)) throw error;
+      return null;
+    }
   }
 
   // The incomplete answer stays where it is and grows.
@@ -160,7 +311,7 @@ export class Chat {
     this.phase = 'sending';
     this.trouble = null;
     this.follow();
-    await this.startRun([], row);
+    await this.startRun([], { continued: row });
   }
 
   // The page was not looked at for a while: another tab or device may have gone on with this conversation.
@@ -173,7 +324,7 @@ export class Chat {
       this.conversation = conversation;
       if (this.history.hasNewer || (known && !conversation.active_response_id)) return;
       await this.history.loadNewest();
-      if (!this.busy) this.settleState(conversation);
+      if (!this.busy) this.settle(conversation);
     } catch {
       // The next message will tell.
     }
@@ -197,6 +348,10 @@ export class Chat {
   // The message never arrived. What others wrote meanwhile comes before it.
   private async resend(): Promise<void> {
     const row = this.history.last;
+    if (this.unsentAsk.after !== undefined) {
+      this.follow();
+      return this.startRun([{ type: 'message', role: 'user', content: this.unsent }], this.unsentAsk);
+    }
     if (this.id) await this.history.loadNewest();
     if (row?.local && !this.history.rows.includes(row)) this.history.append(row);
     this.follow();
@@ -220,15 +375,16 @@ export class Chat {
     await this.startRun([{ type: 'message', role: 'user', content }]);
   }
 
-  private async startRun(input: unknown[], continued: Row | null = null): Promise<void> {
+  private async startRun(input: unknown[], ask: Ask = {}): Promise<void> {
     const run = this.newRun();
-    this.continued = continued;
+    this.continued = ask.continued ?? null;
+    this.branched = ask.after !== undefined;
     this.phase = 'waiting';
     // No model is known while no model server answers. It may be back by now; if not, its error becomes the answer's.
     if (!this.chosenModel) await models.refresh().catch(() => {});
     if (this.closed || this.run !== run) return;
-    const more = continued ? { continue: true } : {};
-    run.start({ model: this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true, ...more });
+    const more = { ...(ask.continued ? { continue: true } : {}), ...(ask.after !== undefined ? { after: ask.after } : {}) };
+    run.start({ model: ask.model ?? this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true, ...more });
   }
 
   private newRun(): Run {
@@ -249,6 +405,12 @@ export class Chat {
     });
     this.run = run;
     return run;
+  }
+
+  // The newest messages may not be the ones that are shown.
+  private settle(conversation: Conversation): void {
+    if (!this.history.hasNewer) this.settleState(conversation);
+    else this.trouble = null;
   }
 
   // After opening: is an answer being written, and how did the last one end?
@@ -387,8 +549,17 @@ export class Chat {
     this.interrupted = false;
     if (response) this.trouble = troubleOf(response, !!(answer ?? this.continued));
     this.continued = null;
+    this.renewBranch();
     notices.announce(this.trouble ? `${this.trouble.title}.` : 'Answer finished.');
     void this.refresh();
+  }
+
+  // The first item of a new branch has alternatives now.
+  private renewBranch(): void {
+    if (!this.branched) return;
+    this.branched = false;
+    const first = [...this.made.values()][0];
+    if (first) this.history.renew(first).catch(() => {}); // they show when the chat is opened again
   }
 
   // Title, model and state as the server has them now.
