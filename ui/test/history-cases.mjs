@@ -92,6 +92,96 @@ export function historyCases({ full, signIn, ask, answers, finished, until }) {
       await page.getByTestId('jump-newest').click();
       await page.locator('[data-item-id="msg_g0099999"]').waitFor();
     },
+    async 'search finds while typing and opens at the hit'(page) {
+      await signIn(page, full);
+      await page.keyboard.press('Control+k');
+      await page.getByTestId('search-help').filter({ hasText: 'from:me' }).click();
+      await page.keyboard.type('vienna train');
+      await page.getByTestId('search-hit').first().waitFor();
+      assert.equal(await page.getByTestId('search-hit').count(), 0 + (await page.getByTestId('search-hit').filter({ hasText: 'You' }).count()));
+      await page.getByTestId('search-field').fill('umbrella');
+      const hit = page.getByTestId('search-hit').filter({ hasText: 'Two days in Ljubljana' });
+      await hit.locator('mark').filter({ hasText: 'umbrella' }).waitFor();
+      await page.keyboard.press('Enter');
+      await page.locator('.found').filter({ hasText: 'one umbrella' }).waitFor();
+      assert.match(page.url(), /\?item=/);
+      await page.keyboard.press('Control+k');
+      await page.getByTestId('search-field').fill('zzz nothing');
+      await page.getByTestId('search-empty').waitFor();
+      await page.getByTestId('search-field').fill('pending row');
+      await page.getByTestId('search-pending').waitFor();
+      await page.getByTestId('search-field').fill('fail-search');
+      await page.getByTestId('search-error').waitFor();
+      await page.getByTestId('search-field').fill('message');
+      await page.getByTestId('search-newest').click();
+      await page.getByTestId('search-hit').nth(3).waitFor();
+      await page.getByTestId('search-field').press('ArrowDown');
+      await page.getByTestId('search-field').press('ArrowDown');
+      assert.equal(await page.getByTestId('search-hit').nth(2).getAttribute('aria-selected'), 'true');
+      await page.keyboard.press('Escape');
+      await page.getByTestId('search-dialog').waitFor({ state: 'detached' });
+    },
+    async 'the trash takes and gives back, and deletes for good after asking'(page) {
+      await signIn(page, full);
+      await page.goto(`${full}/c/conv_sourdough-without-a-scale`);
+      const row = page.getByTestId('conversation-item').filter({ hasText: 'Sourdough' });
+      const menu = async (entry) => {
+        await row.hover();
+        await row.getByTestId('conversation-menu').click();
+        await page.getByTestId(entry).click();
+      };
+      await menu('delete');
+      await row.waitFor({ state: 'detached' });
+      assert.equal(new URL(page.url()).pathname, '/');
+      await page.getByTestId('toast').getByText('Undo').click();
+      await row.waitFor();
+      await menu('delete');
+      await row.waitFor({ state: 'detached' });
+      await page.getByTestId('view-trash').click();
+      await row.waitFor();
+      await menu('delete-for-good');
+      await page.getByTestId('confirm-delete').click();
+      await row.waitFor({ state: 'detached' });
+      await page.getByTestId('view-back').click();
+      await page.getByTestId('pinned-list').waitFor();
+    },
+    async 'folders, tags, pins and many chats at once'(page) {
+      await signIn(page, full);
+      const row = (name) => page.getByTestId('conversation-item').filter({ hasText: name });
+      const menu = async (name, entry) => {
+        await row(name).first().hover();
+        await row(name).first().getByTestId('conversation-menu').click();
+        await page.getByTestId(entry).click();
+      };
+      await menu('Naming a small boat', 'pin');
+      await page.getByTestId('pinned-list').getByText('Naming a small boat').waitFor();
+      await page.getByTestId('new-folder').click();
+      await page.getByTestId('folder-name').fill('Boats');
+      await page.getByTestId('folder-name').press('Enter');
+      const folder = page.getByTestId('folder').filter({ hasText: 'Boats' });
+      await folder.waitFor();
+      await row('Naming a small boat').getByRole('link').dragTo(folder);
+      await until(async () => /1/.test(await folder.innerText()));
+      await menu('Naming a small boat', 'organise');
+      await page.getByTestId('tag-field').fill('wood');
+      await page.getByTestId('tag-field').press('Enter');
+      await page.getByTestId('organise-save').click();
+      await page.getByTestId('tag').filter({ hasText: 'wood' }).click();
+      await row('Naming a small boat').waitFor();
+      assert.equal(await page.getByTestId('conversation-item').count(), 1);
+      await page.getByTestId('view-back').click();
+      await menu('A locked account', 'select');
+      await row('A very long paste').getByTestId('mark').check();
+      await page.getByTestId('bulk').getByText('2 selected').waitFor();
+      await page.getByTestId('bulk-archive').click();
+      await row('A locked account').waitFor({ state: 'detached' });
+      await page.getByTestId('view-archive').click();
+      await row('A very long paste').waitFor();
+      assert.equal(await page.getByTestId('conversation-item').count(), 2);
+      await page.getByTestId('view-back').click();
+      await page.getByTestId('toast').getByText('Undo').click();
+      await row('A locked account').waitFor();
+    },
     async 'the scrubber says where one is and goes anywhere'(page) {
       await signIn(page, full);
       await page.goto(`${full}/c/conv_giant`);

@@ -117,6 +117,40 @@ export interface ItemPage extends List<Item> {
   head_position?: number;
 }
 
+export interface Folder {
+  id: string;
+  name: string;
+  conversations: number;
+}
+
+export interface Tag {
+  name: string;
+  conversations: number;
+}
+
+export interface BulkResult {
+  done: number;
+  failed: { id: string; code: string; message: string }[];
+}
+
+export interface Hit {
+  conversation_id: string;
+  conversation_title: string | null;
+  // Null: the title matched.
+  item_id: string | null;
+  role: string | null;
+  model: string | null;
+  created_at: number;
+  snippet: { text: string; hit: boolean }[];
+}
+
+export interface Hits {
+  data: Hit[];
+  has_more: boolean;
+  next: string | null;
+  pending: number;
+}
+
 export interface Model {
   id: string;
   owned_by: string;
