@@ -182,6 +182,36 @@ export function historyCases({ full, signIn, ask, answers, finished, until }) {
       await page.getByTestId('toast').getByText('Undo').click();
       await row('A locked account').waitFor();
     },
+    async 'a temporary chat sends all of itself, is not listed, and warns before it is lost'(page) {
+      await signIn(page, full);
+      const bodies = [];
+      page.on('request', (request) => request.url().endsWith('/v1/responses') && request.method() === 'POST' && bodies.push(request.postDataJSON()));
+      const listed = page.getByTestId('conversation-list').getByTestId('conversation-item');
+      await listed.first().waitFor();
+      const before = await listed.count();
+      await page.getByTestId('temporary').click();
+      await page.getByTestId('temporary-label').waitFor();
+      await ask(page, 'keep this to yourself');
+      await finished(page);
+      await ask(page, 'and some code');
+      await finished(page);
+      assert.equal(await page.getByTestId('message').count(), 4);
+      assert.deepEqual(bodies.map((body) => [body.store, body.conversation, body.background, body.input.length]), [[false, undefined, undefined, 1], [false, undefined, undefined, 3]]);
+      assert.equal(new URL(page.url()).pathname, '/');
+      assert.equal(await listed.count(), before);
+      await ask(page, 'forever');
+      await answers(page, 'in_progress').waitFor();
+      await page.getByTestId('stop').click();
+      await answers(page, 'incomplete').waitFor();
+      await listed.first().click();
+      await page.getByRole('dialog').getByText('Stay').click();
+      assert.equal(await page.getByTestId('message').count(), 6);
+      await listed.first().click();
+      await page.getByTestId('leave').click();
+      await page.waitForURL(/\/c\//);
+      await page.getByTestId('message').first().waitFor();
+      assert.equal(await page.getByTestId('temporary-label').count(), 0);
+    },
     async 'the scrubber says where one is and goes anywhere'(page) {
       await signIn(page, full);
       await page.goto(`${full}/c/conv_giant`);

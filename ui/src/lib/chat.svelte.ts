@@ -11,6 +11,9 @@ import { tabs } from './tabs';
 import { troubleOf, type Trouble } from './trouble';
 import { imagesOf, isAnswer, ofModel, type Conversation, type Item, type ItemPage, type Part, type StreamEvent } from './types';
 
+// What a temporary chat sends along at most, in characters; older messages are left out.
+const temporaryMax = 500_000;
+
 export type Phase = 'idle' | 'sending' | 'waiting' | 'writing';
 
 // What an answer is asked with besides the new messages. `after`: the item that they follow, when that is not the newest one.
@@ -23,10 +26,7 @@ interface Ask {
 export class Chat {
   id = $state<string | null>(null);
   conversation = $state.raw<Conversation | null>(null);
-  readonly history = new History(
-    () => this.path,
-    (item) => item.id === this.live?.item.id,
-  );
+  readonly history: History;
   live = $state.raw<Row | null>(null);
   phase = $state<Phase>('idle');
   interrupted = $state(false);
@@ -65,8 +65,14 @@ export class Chat {
   private pace = 0;
 
   // `item`: the message to open at, instead of the newest.
-  constructor(id: string | null, item: string | null = null) {
+  // `temporary`: the messages are on this page only, and gone with it.
+  constructor(
+    id: string | null,
+    item: string | null = null,
+    readonly temporary = false,
+  ) {
     this.id = id;
+    this.history = new History(() => this.path, (item) => item.id === this.live?.item.id, temporary);
     this.found = item;
     if (id) void this.open();
   }
@@ -136,7 +142,7 @@ export class Chat {
   // May the newest answer be gone on with?
   get continuable(): boolean {
     const last = this.history.last;
-    return !this.busy && !this.history.hasNewer && !!last && isAnswer(last.item) && last.item.status === 'incomplete' && last.text !== '';
+    return !this.temporary && !this.busy && !this.history.hasNewer && !!last && isAnswer(last.item) && last.item.status === 'incomplete' && last.text !== '';
   }
 
   // Does the newest answer end with a call that nobody has answered yet?
@@ -183,6 +189,11 @@ export class Chat {
 
   private async answerAgain(row: Row, ask: Ask): Promise<void> {
     const first = this.history.answerOf(row);
+    if (this.temporary) {
+      this.history.cutFrom(first);
+      this.follow();
+      return this.startRun([], ask);
+    }
     const after = await this.parentOf(first);
     if (after === undefined) return;
     this.history.cutFrom(first);
@@ -195,7 +206,7 @@ export class Chat {
     if (this.busy) return;
     this.phase = 'sending';
     this.trouble = null;
-    const after = await this.parentOf(row);
+    const after = this.temporary ? null : await this.parentOf(row);
     if (after === undefined) return;
     const content = [...(text ? [{ type: 'input_text', text }] : []), ...imagesOf(row.item)];
     this.history.cutFrom(row);
@@ -332,6 +343,7 @@ export class Chat {
 
   async stop(): Promise<void> {
     if (!this.busy || this.stopping) return;
+    if (this.temporary) return this.breakOff();
     this.stopping = true;
     try {
       await this.run?.stop();
@@ -339,6 +351,18 @@ export class Chat {
       this.stopping = false;
       notices.error(error, { label: 'Try again', run: () => void this.stop() });
     }
+  }
+
+  // Nobody but this page has the answer: to let go of it is to stop it.
+  private breakOff(): void {
+    this.run?.stop().catch(() => {}); // the closed connection says the same
+    this.run?.close();
+    this.flush();
+    const partial = !!this.live && isAnswer(this.live.item);
+    for (const row of this.made.values()) if (row.item.status === 'in_progress') row.close('incomplete');
+    this.keepLive();
+    this.phase = 'idle';
+    this.trouble = troubleOf({ status: 'cancelled', error: null, incomplete_details: null }, partial);
   }
 
   private get path(): string {
@@ -360,7 +384,7 @@ export class Chat {
 
   private async deliver(content: Part[]): Promise<void> {
     try {
-      if (!this.id) {
+      if (!this.id && !this.temporary) {
         const made = await api.post<Conversation>('/v1/conversations', { model: this.chosenModel });
         if (this.closed) return;
         this.id = made.id;
@@ -383,8 +407,25 @@ export class Chat {
     // No model is known while no model server answers. It may be back by now; if not, its error becomes the answer's.
     if (!this.chosenModel) await models.refresh().catch(() => {});
     if (this.closed || this.run !== run) return;
+    if (this.temporary) {
+      run.start({ model: ask.model ?? this.chosenModel ?? 'default', input: this.whole(), stream: true, store: false });
+      return;
+    }
     const more = { ...(ask.continued ? { continue: true } : {}), ...(ask.after !== undefined ? { after: ask.after } : {}) };
     run.start({ model: ask.model ?? this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true, ...more });
+  }
+
+  // The messages of a temporary chat, as far back as may be sent.
+  private whole(): unknown[] {
+    const input: unknown[] = [];
+    let room = temporaryMax;
+    for (const { item, text } of this.history.rows.toReversed()) {
+      if (item.type !== 'message') continue;
+      room -= text.length;
+      if (room < 0 && input.length > 0) break;
+      input.unshift({ type: 'message', role: item.role, content: [{ type: item.role === 'user' ? 'input_text' : 'output_text', text }] });
+    }
+    return input;
   }
 
   private newRun(): Run {
@@ -402,7 +443,7 @@ export class Chat {
       event: (event) => this.run === run && this.onEvent(event),
       interrupted: (yes) => this.run === run && (this.interrupted = yes),
       lost: (error) => this.run === run && void this.onLost(error),
-    });
+    }, this.temporary);
     this.run = run;
     return run;
   }
@@ -442,6 +483,7 @@ export class Chat {
         if (event.response?.id !== this.responseId && this.id) tabs.tell(this.id);
         this.responseId = event.response?.id ?? null;
         this.responseModel = event.response?.model ?? null;
+        if (this.temporary) break;
         void this.refresh();
         this.history.learnIds().catch(() => {}); // the next answer tries again
         break;
@@ -551,12 +593,12 @@ export class Chat {
     this.continued = null;
     this.renewBranch();
     notices.announce(this.trouble ? `${this.trouble.title}.` : 'Answer finished.');
-    void this.refresh();
+    if (!this.temporary) void this.refresh();
   }
 
   // The first item of a new branch has alternatives now.
   private renewBranch(): void {
-    if (!this.branched) return;
+    if (!this.branched || this.temporary) return;
     this.branched = false;
     const first = [...this.made.values()][0];
     if (first) this.history.renew(first).catch(() => {}); // they show when the chat is opened again
@@ -578,6 +620,10 @@ export class Chat {
   private async onLost(error: unknown): Promise<void> {
     this.flush();
     this.interrupted = false;
+    if (this.temporary) {
+      this.fail('No answer', messageOf(error), 'answer');
+      return;
+    }
     const locked = error instanceof ApiError && error.code === 'conversation_locked';
     try {
       await this.history.learnIds();

@@ -12,6 +12,8 @@ export class History {
   keepPlace: (change: () => void) => void = (change) => change();
   // How many items the path had when the server was last asked.
   length = $state(0);
+  // The beginning of a conversation that is nowhere else was let go.
+  forgotten = $state(false);
   private window = $state.raw<WindowState<Row>>({ rows: [], hasOlder: false, hasNewer: false });
   private loadingOlder = false;
   private loadingNewer = false;
@@ -22,6 +24,7 @@ export class History {
   constructor(
     private readonly path: () => string,
     private readonly elsewhere: (item: Item) => boolean,
+    private readonly onlyHere: boolean = false,
   ) {}
 
   get rows(): readonly Row[] {
@@ -178,6 +181,10 @@ export class History {
   // A newest message. Only while the window reaches the end.
   append(row: Row): void {
     this.window = withNewer(this.window, [row], false);
+    if (this.onlyHere && this.window.hasOlder) {
+      this.forgotten = true;
+      this.window = { ...this.window, hasOlder: false };
+    }
     this.length = Math.max(this.length, this.positionOf(row));
   }
 

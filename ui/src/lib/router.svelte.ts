@@ -4,11 +4,18 @@ class Router {
   // The message that the address points at. `visits` counts, so that the same one can be gone to again.
   item = $state<string | null>(itemOf(location.search));
   visits = $state(0);
+  // Asked before the page is left for another: false keeps it, and `proceed` may be called later.
+  guard: ((proceed: () => void) => boolean) | null = null;
   // The chat that settings were opened from.
   private chatPath = '/';
 
   constructor() {
     addEventListener('popstate', () => {
+      if (this.guard && location.pathname !== this.path) {
+        const wanted = location.pathname + location.search;
+        history.pushState(null, '', this.path);
+        if (!this.guard(() => this.go(wanted))) return;
+      }
       this.path = location.pathname;
       this.item = itemOf(location.search);
       this.visits++;
@@ -16,6 +23,7 @@ class Router {
   }
 
   go(path: string, how: 'push' | 'replace' = 'push'): void {
+    if (this.guard && !this.guard(() => this.go(path, how))) return;
     if (path !== location.pathname + location.search || location.hash) {
       if (how === 'push') history.pushState(null, '', path);
       else history.replaceState(null, '', path);

@@ -15,6 +15,7 @@ export const shortcutList: { keys: string[]; what: string }[] = [
   { keys: ['Esc'], what: 'Stop the answer' },
   { keys: ['←', '→'], what: 'Other versions, while their buttons have the focus' },
   { keys: [modifier, 'Shift', 'O'], what: 'New chat' },
+  { keys: [modifier, 'Shift', 'T'], what: 'Temporary chat' },
   { keys: [modifier, 'K'], what: 'Search' },
   { keys: [modifier, 'B'], what: 'Show or hide the sidebar' },
   { keys: ['/'], what: 'Go to the message field' },
