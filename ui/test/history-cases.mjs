@@ -212,6 +212,23 @@ export function historyCases({ full, signIn, ask, answers, finished, until }) {
       await page.getByTestId('message').first().waitFor();
       assert.equal(await page.getByTestId('temporary-label').count(), 0);
     },
+    async 'a file is imported with progress and a report'(page) {
+      await signIn(page, full);
+      await page.goto(`${full}/settings/data`);
+      await page.getByTestId('import-file').setInputFiles({ name: 'conversations.json', mimeType: 'application/json', buffer: Buffer.from('[{"title":"x"}]') });
+      await page.locator('[data-testid="import-job"][data-status="running"]').getByRole('progressbar').waitFor();
+      await page.locator('[data-testid="import-job"][data-status="completed"]').getByText('ChatGPT').waitFor();
+      await page.getByTestId('import-problems').getByText('1 problem').click();
+      await page.getByText('name each other').waitFor();
+      await page.getByTestId('import-file').setInputFiles({ name: 'holiday.txt', mimeType: 'text/plain', buffer: Buffer.from('no chats') });
+      await page.locator('[data-testid="import-job"][data-status="failed"]').first().waitFor();
+      await page.getByTestId('retention-own').selectOption('30');
+      await page.getByTestId('retention-save').click();
+      await page.getByTestId('toast').getByText('Saved').waitFor();
+      await page.getByTestId('title-model').selectOption('same');
+      await page.getByTestId('rules-save').click();
+      await page.getByTestId('toast').getByText('for everybody').waitFor();
+    },
     async 'the scrubber says where one is and goes anywhere'(page) {
       await signIn(page, full);
       await page.goto(`${full}/c/conv_giant`);
