@@ -229,6 +229,25 @@ export function historyCases({ full, signIn, ask, answers, finished, until }) {
       await page.getByTestId('rules-save').click();
       await page.getByTestId('toast').getByText('for everybody').waitFor();
     },
+    async 'what the model sees is shown, and a date is gone to'(page) {
+      await signIn(page, full);
+      await page.goto(`${full}/c/conv_giant`);
+      await page.getByTestId('context-line').waitFor();
+      await page.getByTestId('context-meter').click();
+      await page.getByTestId('context-summary').getByText('Summary of').click();
+      await page.getByText('keyset pagination').last().waitFor();
+      await page.getByTestId('compaction').selectOption('off');
+      await page.getByTestId('context-summary').waitFor({ state: 'detached' });
+      await page.keyboard.press('Escape');
+      await page.getByTestId('chat-menu').click();
+      await page.getByTestId('jump-date').click();
+      await page.getByTestId('date-field').fill('2024-03-01');
+      await page.getByTestId('date-go').click();
+      await until(async () => /Mar 1, 2024|Feb 29, 2024/.test(await page.getByTestId('message').nth(15).locator('time').innerText().catch(() => '')));
+      await page.getByTestId('chat-menu').click();
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('export-md').click()]);
+      assert.match(download.suggestedFilename(), /\.md$/);
+    },
     async 'the scrubber says where one is and goes anywhere'(page) {
       await signIn(page, full);
       await page.goto(`${full}/c/conv_giant`);

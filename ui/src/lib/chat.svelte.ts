@@ -1,5 +1,6 @@
 // One open conversation: its history, the answer being written, and what went wrong.
 import { api, ApiError, enc, messageOf } from './api';
+import { ContextView } from './context.svelte';
 import { conversations } from './conversations.svelte';
 import { History, notFound } from './history.svelte';
 import { models } from './models.svelte';
@@ -27,6 +28,7 @@ export class Chat {
   id = $state<string | null>(null);
   conversation = $state.raw<Conversation | null>(null);
   readonly history: History;
+  readonly context = new ContextView();
   live = $state.raw<Row | null>(null);
   phase = $state<Phase>('idle');
   interrupted = $state(false);
