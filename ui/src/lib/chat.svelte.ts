@@ -2,18 +2,18 @@
 import { api, ApiError, enc, messageOf } from './api';
 import { ContextView } from './context.svelte';
 import { conversations } from './conversations.svelte';
-import { History, notFound } from './history.svelte';
+import { History } from './history.svelte';
 import { models } from './models.svelte';
 import { notices } from './notices.svelte';
+import { Pace } from './pace';
+import { Places } from './places.svelte';
 import { router } from './router.svelte';
 import { Row } from './row.svelte';
 import { Run } from './run';
 import { tabs } from './tabs';
+import { wholeOf } from './temporary';
 import { troubleOf, type Trouble } from './trouble';
-import { imagesOf, isAnswer, ofModel, type Conversation, type Item, type ItemPage, type Part, type StreamEvent } from './types';
-
-// What a temporary chat sends along at most, in characters; older messages are left out.
-const temporaryMax = 500_000;
+import { imagesOf, isAnswer, ofModel, type Conversation, type Item, type Part, type StreamEvent } from './types';
 
 export type Phase = 'idle' | 'sending' | 'waiting' | 'writing';
 
@@ -28,6 +28,7 @@ export class Chat {
   id = $state<string | null>(null);
   conversation = $state.raw<Conversation | null>(null);
   readonly history: History;
+  readonly places: Places;
   readonly context = new ContextView();
   live = $state.raw<Row | null>(null);
   phase = $state<Phase>('idle');
@@ -38,12 +39,9 @@ export class Chat {
   opening = $state(false);
   problem = $state.raw<ApiError | Error | null>(null);
   model = $state<string | null>(null);
-  // The message that was jumped to, until another is.
-  found = $state<string | null>(null);
   switching = $state(false);
-  // Set by the list: go to the end and stay there; bring an item into view; keep an element where it is while things change.
+  // Set by the list: go to the end and stay there; keep an element where it is while things change.
   follow = () => {};
-  reveal: (item: string) => void = () => {};
   keepAt: (find: () => Element | null, change: () => Promise<void>) => Promise<void> = (_, change) => change();
 
   private run: Run | null = null;
@@ -62,9 +60,7 @@ export class Chat {
   private thinkingSince = 0;
   private pending = '';
   private pendingRow: Row | null = null;
-  private frame = 0;
-  private timer = 0;
-  private pace = 0;
+  private pace = new Pace(() => this.flush());
 
   // `item`: the message to open at, instead of the newest.
   // `temporary`: the messages are on this page only, and gone with it.
@@ -75,7 +71,8 @@ export class Chat {
   ) {
     this.id = id;
     this.history = new History(() => this.path, (item) => item.id === this.live?.item.id, temporary);
-    this.found = item;
+    this.places = new Places(this.history, () => this.id);
+    this.places.found = item;
     if (id) void this.open();
   }
 
@@ -99,25 +96,25 @@ export class Chat {
     this.closed = true;
     this.history.closed = true;
     this.run?.close();
-    cancelAnimationFrame(this.frame);
-    clearTimeout(this.timer);
+    this.pace.stop();
   }
 
   async open(): Promise<void> {
+    const { places } = this;
     this.opening = true;
     this.problem = null;
     try {
       const [conversation, page] = await Promise.all([
         api.get<Conversation>(this.path),
-        this.found ? this.pageAbout(this.found) : null,
+        places.found ? places.pageAbout(places.found) : null,
       ]);
       const latest = page ? null : await this.history.fetchNewest();
       if (this.closed) return;
       this.conversation = conversation;
       if (page) this.history.showAt(page);
       if (latest) {
-        if (this.found) notices.info('That message is not there any more.');
-        this.found = null;
+        if (places.found) notices.info('That message is not there any more.');
+        places.found = null;
         this.history.showNewest(latest);
       }
       conversations.put(conversation);
@@ -249,74 +246,6 @@ export class Chat {
     }
   }
 
-  // A new chat that begins with a copy of everything up to `row`.
-  async fork(row: Row): Promise<void> {
-    try {
-      const made = await api.post<Conversation>(`/api/conversations/${enc(this.id ?? '')}/fork`, { item_id: row.item.id });
-      conversations.put(made, true);
-      router.go(`/c/${enc(made.id)}`);
-      notices.info('This is a copy. The chat it was made from stays as it was.');
-    } catch (error) {
-      notices.error(error);
-    }
-  }
-
-  // Goes to a message of this conversation, wherever it is.
-  async goTo(item: string): Promise<void> {
-    if (this.opening || !this.id) return;
-    this.found = item;
-    if (!this.history.has(item)) {
-      try {
-        const page = await this.pageAbout(item);
-        if (this.closed || this.found !== item) return;
-        if (!page) {
-          notices.info('That message is not there any more.');
-          return;
-        }
-        this.history.showAt(page);
-      } catch (error) {
-        if (!this.closed) notices.error(error);
-        return;
-      }
-    }
-    this.reveal(item);
-  }
-
-  // Goes to a share of the conversation (0 to 1) or to a time. False when a later wish overtook this one.
-  async jump(place: 'at' | 'date', value: number): Promise<boolean> {
-    const wish = ++this.wishes;
-    try {
-      const page = await this.history.fetchAt(place, value);
-      if (this.closed || wish !== this.wishes || page.data.length === 0) return false;
-      this.history.showAt(page);
-      const { data } = page;
-      const wanted = place === 'date' ? data.find((item) => (item.created_at ?? 0) >= value) : undefined;
-      const position = Math.round(value * ((page.head_position ?? 1) - 1)) + 1;
-      this.reveal((wanted ?? (place === 'at' ? data.find((item) => (item.position ?? 0) >= position) : undefined) ?? data.at(-1)!).id);
-      return true;
-    } catch (error) {
-      if (!this.closed && wish === this.wishes) notices.error(error);
-      return false;
-    }
-  }
-  private wishes = 0;
-
-  // The page about an item. If it stands on another branch, that one is opened. Null when there is no such item.
-  private async pageAbout(item: string): Promise<ItemPage | null> {
-    try {
-      return await this.history.fetchAt('around', item);
-    } catch (error) {
-      if (!notFound(error)) throw error;
-    }
-    try {
-      await api.put(`/api/conversations/${enc(this.id ?? '')}/head`, { item_id: item, descend: true });
-      return await this.history.fetchAt('around', item);
-    } catch (error) {
-      if (!notFound(error)) throw error;
-      return null;
-    }
-  }
-
   // The incomplete answer stays where it is and grows.
   async goOn(): Promise<void> {
     const row = this.history.last;
@@ -410,24 +339,11 @@ export class Chat {
     if (!this.chosenModel) await models.refresh().catch(() => {});
     if (this.closed || this.run !== run) return;
     if (this.temporary) {
-      run.start({ model: ask.model ?? this.chosenModel ?? 'default', input: this.whole(), stream: true, store: false });
+      run.start({ model: ask.model ?? this.chosenModel ?? 'default', input: wholeOf(this.history.rows), stream: true, store: false });
       return;
     }
     const more = { ...(ask.continued ? { continue: true } : {}), ...(ask.after !== undefined ? { after: ask.after } : {}) };
     run.start({ model: ask.model ?? this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true, ...more });
-  }
-
-  // The messages of a temporary chat, as far back as may be sent.
-  private whole(): unknown[] {
-    const input: unknown[] = [];
-    let room = temporaryMax;
-    for (const { item, text } of this.history.rows.toReversed()) {
-      if (item.type !== 'message') continue;
-      room -= text.length;
-      if (room < 0 && input.length > 0) break;
-      input.unshift({ type: 'message', role: item.role, content: [{ type: item.role === 'user' ? 'input_text' : 'output_text', text }] });
-    }
-    return input;
   }
 
   private newRun(): Run {
@@ -524,7 +440,7 @@ export class Chat {
     if (row !== this.pendingRow) this.flush();
     this.pendingRow = row;
     this.pending += text;
-    this.schedule();
+    this.pace.want();
   }
 
   private begin(item: Item): void {
@@ -663,26 +579,10 @@ export class Chat {
     notices.announce(`${title}.`);
   }
 
-  // Text is applied once a frame. When a frame's work is heavy (one huge open block), frames are skipped to match.
-  private schedule(): void {
-    if (this.frame || this.timer) return;
-    const run = () => {
-      this.frame = 0;
-      this.timer = 0;
-      this.flush();
-    };
-    if (document.hidden) this.timer = window.setTimeout(run, 300);
-    else if (this.pace > 6) this.timer = window.setTimeout(run, Math.min(this.pace * 5, 500));
-    else this.frame = requestAnimationFrame(run);
-  }
-
   private flush(): void {
     const text = this.pending;
     const row = this.pendingRow;
     this.pending = '';
-    if (!text || !row) return;
-    const start = performance.now();
-    row.append(text);
-    queueMicrotask(() => (this.pace = performance.now() - start));
+    if (text && row) this.pace.measure(() => row.append(text));
   }
 }
