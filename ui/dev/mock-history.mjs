@@ -139,7 +139,9 @@ export class Tree {
 
   page(query, fail) {
     const limit = Math.min(100, Number(query.get('limit') ?? 20));
-    const leaf = query.get('leaf') ?? this.head;
+    let leaf = query.get('leaf') ?? this.head;
+    const wanted = query.get('around');
+    if (wanted && this.has(wanted) && this.indexOn(this.path(leaf), wanted) < 0) leaf = this.leafOf(wanted);
     if (leaf !== null && !this.has(leaf)) throw fail('item_not_found', 'leaf');
     const path = this.path(leaf);
     const total = this.length(path);

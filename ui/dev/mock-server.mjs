@@ -474,7 +474,7 @@ async function handle(request, response) {
     }
     if (!match[4]) {
       if (method === 'PATCH') {
-        Object.assign(meta, body, body.folder_id === '' ? { folder_id: null } : {});
+        Object.assign(meta, body, body.folder_id === '' ? { folder_id: null } : {}, body.compaction === '' ? { compaction: null } : {});
         return send(200, meta);
       }
       if (method === 'DELETE') {

@@ -339,7 +339,7 @@ export class Chat {
     if (!this.chosenModel) await models.refresh().catch(() => {});
     if (this.closed || this.run !== run) return;
     if (this.temporary) {
-      run.start({ model: ask.model ?? this.chosenModel ?? 'default', input: wholeOf(this.history.rows), stream: true, store: false });
+      run.start({ model: ask.model ?? this.chosenModel ?? 'default', input: wholeOf(this.history.rows), stream: true, store: false, truncation: 'auto' });
       return;
     }
     const more = { ...(ask.continued ? { continue: true } : {}), ...(ask.after !== undefined ? { after: ask.after } : {}) };

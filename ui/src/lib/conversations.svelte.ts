@@ -23,11 +23,11 @@ function filterOf(view: View): Record<string, string | boolean> {
     case 'trash':
       return { trash: true };
     case 'folder':
-      return { folder: view.id };
+      return { folder: view.id, archived: false };
     case 'tag':
-      return { tag: view.name };
+      return { tag: view.name, archived: false };
     default:
-      return {};
+      return { archived: false };
   }
 }
 
@@ -121,7 +121,7 @@ class Conversations {
   }
 
   private query(order: string): string {
-    const filter = Object.entries({ ...filterOf(this.view), ...(this.view.kind === 'all' ? { pinned: false, archived: false } : {}) });
+    const filter = Object.entries({ ...filterOf(this.view), ...(this.view.kind === 'all' ? { pinned: false } : {}) });
     return `limit=${pageSize}&order=${order}${filter.map(([name, value]) => `&${name}=${enc(value)}`).join('')}`;
   }
 
@@ -207,6 +207,8 @@ class Conversations {
 
   // Does something with these chats, or with everything in the view. Answers how many it was done to.
   async bulk(action: Action, ids: readonly string[] | 'all', more: { folder_id?: string; tag?: string } = {}): Promise<number> {
+    // The tag to choose by and the tag to give would be one member of the request.
+    if (ids === 'all' && more.tag !== undefined && this.view.kind === 'tag') throw new Error('Among the chats of a tag, mark those that are to get another one by one.');
     let done = 0;
     let failed = 0;
     const requests: Record<string, unknown>[] = [];

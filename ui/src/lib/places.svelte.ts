@@ -72,17 +72,22 @@ export class Places {
 
   // The page about an item. If it stands on another branch, that one is opened. Null when there is no such item.
   async pageAbout(item: string): Promise<ItemPage | null> {
+    let page: ItemPage | null = null;
     try {
-      return await this.history.fetchAt('around', item);
+      page = await this.history.fetchAt('around', item);
+      const { head_item_id: head, active_response_id: busy } = await api.get<Conversation>(`/v1/conversations/${enc(this.id() ?? '')}`);
+      // What is written next must go where one reads; while an answer is made, branches cannot be changed.
+      if (busy || page.leaf_id === undefined || page.leaf_id === head) return page;
     } catch (error) {
       if (!notFound(error)) throw error;
+      return null;
     }
     try {
       await api.put(`/api/conversations/${enc(this.id() ?? '')}/head`, { item_id: item, descend: true });
       return await this.history.fetchAt('around', item);
     } catch (error) {
       if (!notFound(error)) throw error;
-      return null;
+      return page;
     }
   }
 }
