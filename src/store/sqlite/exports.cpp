@@ -108,6 +108,7 @@ Result<ExportPage> export_items(Connection& db, UserNo user, const ExportStart& 
     TRY(auto items, load_items_ascending(db, start.conversation.no, std::span(&rest, 1), caps));
     for (Item& item : items.rows) {
         const std::optional<ItemId> parent = std::exchange(page.next.parent, item.id);
+        item.parent = parent;
         page.next.position = item.position;
         page.items.push_back({std::move(item), parent});
     }

@@ -233,7 +233,7 @@ TEST(WriterDeathTest, AnIoErrorAtCommitEndsTheProcess) {
         meter::StoreCounters counters;
         auto db = good(Connection::open(directory.file("x.db"), Access::read_write, counters));
         good(db->run_script("CREATE TABLE t (a)"));
-        Writer writer(std::move(db), directory.file("x.db"), counters, [](Connection&) { return false; });
+        Writer writer(std::move(db), directory.file("x.db"), counters, [](Connection&) { return Writer::Housework::none; });
         auto insert = [](Connection& connection) { return connection.run("INSERT INTO t VALUES (1)"); };
         good(run_task(writer.run(insert)));
         FailingVfs::sync_fails = true;
