@@ -290,10 +290,15 @@ Result<RestoreResult> restore_backup(
 ) {
     std::error_code ec;
     const std::string database = data_dir + "/confab.db";
+    fs::create_directories(data_dir, ec);
+    TRY(const auto lock, store::FileLock::take(store::lock_path(database)));  // before anything is touched
     fs::remove(data_dir + "/files/tmp", ec);  // empty folders are nothing
     fs::remove(data_dir + "/files", ec);
-    const bool used = fs::exists(database, ec) || fs::exists(data_dir + "/secret.key", ec) ||
-                      fs::exists(data_dir + "/files", ec);
+    // A log that an earlier database left would be played into the restored one.
+    bool used = false;
+    for (const char* name : {"confab.db", "confab.db-wal", "confab.db-shm", "secret.key", "files"}) {
+        used = used || fs::exists(data_dir + "/" + name, ec);
+    }
     if (used && !force) {
         return base::fail(
             Errc::conflict,
@@ -301,8 +306,6 @@ Result<RestoreResult> restore_backup(
             "not_empty"
         );
     }
-    fs::create_directories(data_dir, ec);
-    TRY(const auto lock, store::FileLock::take(store::lock_path(database)));
     Restore restore(data_dir, progress);
     Status done = restore.unpack(file);
     if (done) {

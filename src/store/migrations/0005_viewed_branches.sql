@@ -7,6 +7,9 @@ ALTER TABLE branches ADD COLUMN viewed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE branches DROP COLUMN last_leaf;
 CREATE INDEX branches_viewed ON branches (conv, parent_br, fork_pos) WHERE viewed = 1;
 
+-- How many branches this one stands on: bounded, because a path is found by walking them.
+ALTER TABLE branches ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;
+
 -- 1: a copy under way. It is hidden, and wiped when the program starts again before the copy was complete.
 ALTER TABLE conversations ADD COLUMN building INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX conversations_building ON conversations (conv) WHERE building = 1;

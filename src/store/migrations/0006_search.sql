@@ -24,9 +24,9 @@ CREATE TRIGGER search_new_title AFTER UPDATE OF title ON conversations WHEN new.
     INSERT OR IGNORE INTO search_title_queue (conv) VALUES (new.conv);
 END;
 
--- One row. due = 1: words of deleted messages still stand in the index's segments, until these are merged.
-CREATE TABLE search_purge (due INTEGER NOT NULL) STRICT;
-INSERT INTO search_purge (due) VALUES (0);
+-- One row. due = 1: words of what was deleted still stand in the indexes' segments, until these are merged; begun = 1: they are being.
+CREATE TABLE search_purge (due INTEGER NOT NULL, begun INTEGER NOT NULL) STRICT;
+INSERT INTO search_purge (due, begun) VALUES (0, 0);
 
 INSERT INTO search_queue (mid) SELECT mid FROM bodies ORDER BY mid;
 INSERT INTO search_title_queue (conv) SELECT conv FROM conversations WHERE title <> '' ORDER BY conv;

@@ -89,7 +89,8 @@ Result<PreviousRun> find_previous_run(Connection& db, UserNo user, ResponseId id
     auto found = db.use(
         "SELECT r.conv, r.br, CASE WHEN r.output_last >= r.output_first THEN r.output_last ELSE r.input_last END "
         "FROM runs r JOIN conversations c ON c.conv = r.conv "
-        "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL AND c.deleted_at IS NULL",
+        "WHERE r.id = ?1 AND r.user_no = ?2 AND r.stored = 1 AND r.deleted_at IS NULL AND c.deleted_at IS NULL "
+        "AND c.hidden < 2 AND c.building = 0",
         id,
         user
     );

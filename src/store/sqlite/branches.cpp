@@ -6,7 +6,7 @@ namespace confab::store::sqlite {
 
 Result<Branch> load_branch(Connection& db, ConversationNo conversation, BranchNo branch) {
     auto found = db.use(
-        "SELECT br, parent_br, fork_pos, head_pos, head_cum_tok, anchor_pos, last_run FROM branches "
+        "SELECT br, parent_br, fork_pos, head_pos, head_cum_tok, anchor_pos, last_run, depth FROM branches "
         "WHERE conv = ?1 AND br = ?2",
         conversation,
         branch
@@ -23,6 +23,7 @@ Result<Branch> load_branch(Connection& db, ConversationNo conversation, BranchNo
     loaded.head_tokens = found.integer(4);
     loaded.anchor = found.integer(5);
     loaded.last_run = found.get<std::optional<RunNo>>(6);
+    loaded.depth = found.integer(7);
     return loaded;
 }
 
@@ -78,16 +79,28 @@ Result<Branch> fork_branch(Connection& db, ConversationNo conversation, const Br
     branch.head = position;
     branch.head_tokens = point.tokens;
     branch.anchor = from.anchor <= position ? from.anchor : 1;
+    if (branch.parent != kNoBranch) {
+        TRY(const Branch parent, load_branch(db, conversation, branch.parent));
+        branch.depth = parent.depth + 1;
+    }
+    if (branch.depth > kBranchDepthMax) {
+        return base::invalid(
+            "after",
+            "This conversation has branches upon branches, 10,000 deep. Fork it into a new one to go on here.",
+            "too_many_branches"
+        );
+    }
     TRY_VOID(db.run(
-        "INSERT INTO branches (conv, br, parent_br, fork_pos, head_pos, head_cum_tok, anchor_pos) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO branches (conv, br, parent_br, fork_pos, head_pos, head_cum_tok, anchor_pos, depth) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         conversation,
         branch.no,
         branch.parent,
         branch.fork,
         branch.head,
         branch.head_tokens,
-        branch.anchor
+        branch.anchor,
+        branch.depth
     ));
     return branch;
 }

@@ -14,6 +14,8 @@ namespace confab::store::sqlite {
 inline constexpr BranchNo kNoBranch{0};
 inline constexpr BranchNo kFirstBranch{1};
 
+inline constexpr std::int64_t kBranchDepthMax = 10'000;  // branches that leave branches that leave ...
+
 struct Branch {
     BranchNo no{};
     BranchNo parent = kNoBranch;   // owner of the item at `fork`
@@ -22,6 +24,7 @@ struct Branch {
     std::int64_t head_tokens = 0;  // sum along the whole path
     Position anchor = 1;           // where the prompt of the last run began
     std::optional<RunNo> last_run;
+    std::int64_t depth = 0;
 };
 
 struct Segment {
@@ -36,7 +39,7 @@ Result<Branch> load_branch(Connection& db, ConversationNo conversation, BranchNo
 // The first branch of a new conversation.
 Status create_first_branch(Connection& db, ConversationNo conversation);
 
-// Opens a branch after the item at `position` of the path of `from`; position 0 starts an empty path. It keeps `from`'s
+// `invalid_request` (too_many_branches) beyond kBranchDepthMax. Opens a branch after the item at `position` of the path of `from`; position 0 starts an empty path. It keeps `from`'s
 // anchor when that stands on the shared part.
 Result<Branch> fork_branch(Connection& db, ConversationNo conversation, const Branch& from, Position position);
 

@@ -16,10 +16,10 @@ Result<RunNo> copy_run(Connection& db, const Copy& copy, RunNo run, Position pos
     TRY_VOID(db.run(
         "INSERT INTO runs (id, user_no, conv, br, status, background, stored, input_first, input_last, output_first, "
         "output_last, prompt_anchor, prompt_head, prompt_tok, created_at, completed_at, model, error_code, "
-        "error_message, incomplete_reason, usage, request, first_token_ms, duration_ms, output_tokens) "
+        "error_message, incomplete_reason, usage, request, first_token_ms, duration_ms, output_tokens, deleted_at) "
         "SELECT ?1, user_no, ?2, ?3, status, background, stored, ?4, ?4 - 1, ?4, ?4 - 1, 1, ?4 - 1, prompt_tok, "
         "created_at, completed_at, model, error_code, error_message, incomplete_reason, usage, request, "
-        "first_token_ms, duration_ms, output_tokens FROM runs WHERE run = ?5",
+        "first_token_ms, duration_ms, output_tokens, deleted_at FROM runs WHERE run = ?5",
         ResponseId::make(),
         copy.to,
         kFirstBranch,
@@ -61,8 +61,9 @@ Result<Copy> begin_copy(Connection& db, UserNo user, ConversationId id, ItemId i
     copy.last = place.position;
     copy.to_id = ConversationId::make();
     TRY_VOID(db.run(
-        "INSERT INTO conversations (id, user_no, hidden, building, active_br, title, model, instructions, metadata, "
-        "created_at, updated_at) SELECT ?1, user_no, 1, 1, ?2, title, model, instructions, '{}', ?3, ?3 "
+        "INSERT INTO conversations (id, user_no, hidden, building, active_br, title, title_by, model, instructions, "
+        "compaction, metadata, created_at, updated_at) "
+        "SELECT ?1, user_no, 1, 1, ?2, title, title_by, model, instructions, compaction, '{}', ?3, ?3 "
         "FROM conversations WHERE conv = ?4",
         copy.to_id,
         kFirstBranch,

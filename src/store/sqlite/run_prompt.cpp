@@ -87,7 +87,11 @@ Result<PlannedPrompt> replan_run(Connection& db, RunNo run, std::int64_t tokens_
     ConversationNo conversation{};
     BranchNo branch_no{};
     {
-        auto found = db.use("SELECT conv, br FROM runs WHERE run = ?1 AND status < 2", run);
+        auto found = db.use(
+            "SELECT r.conv, r.br FROM runs r JOIN conversations c ON c.conv = r.conv "
+            "WHERE r.run = ?1 AND r.status < 2 AND c.deleted_at IS NULL",
+            run
+        );
         TRY(const bool row, found.step());
         if (!row) {
             return base::not_found("There is no such response.");

@@ -21,6 +21,7 @@ constexpr std::size_t kTitlesFirst = 5;     // titles above the messages, on the
 constexpr std::size_t kStepRows = 200;      // of the queue, in one step
 constexpr std::size_t kStepBytes = 512 * 1024;
 constexpr std::chrono::milliseconds kStepTime{15};
+constexpr std::int64_t kLevelsMax = 1'000;  // of an index's structure
 constexpr int kPurgePages = 64;  // written in one step of a purge
 
 struct RowRange {
@@ -229,6 +230,8 @@ Status add_titles(Connection& db, UserNo user, const SearchRequest& request, std
     }
 }
 
+Status purge_is_due(Connection& db);
+
 // ---- keeping up ----
 
 struct QueuedBody {
@@ -297,7 +300,11 @@ Result<bool> index_titles(Connection& db) {
         std::int64_t rowid = 0;
         std::string title;
         {
-            auto found = db.use("SELECT user_no << 40 | conv, title FROM conversations WHERE conv = ?1", conversation);
+            auto found = db.use(
+                "SELECT user_no << 40 | conv, CASE WHEN deleted_at IS NULL THEN title ELSE '' END FROM conversations "
+                "WHERE conv = ?1",
+                conversation
+            );
             TRY(const bool row, found.step());
             if (!row) {
                 continue;
@@ -306,6 +313,9 @@ Result<bool> index_titles(Connection& db) {
             title = found.get<std::string>(1);
         }
         TRY_VOID(db.run("DELETE FROM search_titles WHERE rowid = ?1", rowid));
+        if (db.changed_rows() > 0) {
+            TRY_VOID(purge_is_due(db));
+        }
         if (!title.empty()) {
             TRY_VOID(db.run("INSERT INTO search_titles (rowid, title) VALUES (?1, ?2)", rowid, index_words(title)));
         }
@@ -315,6 +325,54 @@ Result<bool> index_titles(Connection& db) {
     }
     TRY_VOID(db.run("DELETE FROM search_title_queue WHERE conv <= ?1", conversations.back()));
     return conversations.size() == kStepRows;
+}
+
+// ---- letting go ----
+
+Status purge_is_due(Connection& db) {
+    return db.run("UPDATE search_purge SET due = 1 WHERE due = 0");
+}
+
+// SQLite's documentation of FTS5, 6.6: a negative count begins a merge of all segments, and must be given only once, for each
+// time it opens new levels; positive ones go on with it. Less than two changes say that nothing was left to merge. True: there
+// may be more.
+Result<bool> merge_some(Connection& db, int pages) {
+    const std::int64_t before = sqlite3_total_changes64(db.handle());
+    TRY_VOID(db.run("INSERT INTO search_index (search_index, rank) VALUES ('merge', ?1)", pages));
+    const std::int64_t messages = sqlite3_total_changes64(db.handle()) - before;
+    TRY_VOID(db.run("INSERT INTO search_titles (search_titles, rank) VALUES ('merge', ?1)", pages));
+    const std::int64_t titles = sqlite3_total_changes64(db.handle()) - before - messages;
+    return pages < 0 || messages >= 2 || titles >= 2;
+}
+
+// How many levels an index's structure has: a number of SQLite's varint form after four bytes (fts5_index.c, "Structure").
+std::int64_t levels_of(std::string_view structure) {
+    const auto byte = [&](std::size_t i) { return i < structure.size() ? static_cast<unsigned char>(structure[i]) : 0U; };
+    return (byte(4) & 0x80U) == 0 ? byte(4) : ((byte(4) & 0x7FU) << 7U | (byte(5) & 0x7FU));
+}
+
+// Each purge leaves two levels behind, and an index with 2,000 of them cannot be read any more. Long before that the indexes
+// are made anew, which drops all words of what was deleted too. True: it was done; everything is queued again.
+Result<bool> rebuild_when_worn(Connection& db) {
+    std::int64_t levels = 0;
+    {
+        auto messages = db.use("SELECT block FROM search_index_data WHERE id = 10");
+        TRY(const bool row, messages.step());
+        levels = row ? levels_of(messages.bytes(0)) : 0;
+    }
+    {
+        auto titles = db.use("SELECT block FROM search_titles_data WHERE id = 10");
+        TRY(const bool row, titles.step());
+        levels = std::max(levels, row ? levels_of(titles.bytes(0)) : 0);
+    }
+    if (levels < kLevelsMax) {
+        return false;
+    }
+    TRY_VOID(db.run("INSERT INTO search_index (search_index) VALUES ('delete-all')"));
+    TRY_VOID(db.run("DELETE FROM search_titles"));
+    TRY_VOID(db.run("INSERT OR IGNORE INTO search_queue (mid) SELECT mid FROM bodies WHERE length(body) > 0 ORDER BY mid"));
+    TRY_VOID(db.run("INSERT OR IGNORE INTO search_title_queue (conv) SELECT conv FROM conversations WHERE title <> ''"));
+    return true;
 }
 
 }  // namespace
@@ -384,35 +442,41 @@ Status forget_in_search(Connection& db, std::int64_t mid) {
     TRY_VOID(db.run(
         "INSERT INTO search_index (search_index, rowid, text) VALUES ('delete', ?1, ?2)", mid, index_words(text)
     ));
-    return db.run("UPDATE search_purge SET due = 1 WHERE due = 0");
+    return purge_is_due(db);
 }
 
 Status forget_title_in_search(Connection& db, ConversationNo conversation) {
-    return db.run(
+    TRY_VOID(db.run("DELETE FROM search_title_queue WHERE conv = ?1", conversation));
+    TRY_VOID(db.run(
         "DELETE FROM search_titles WHERE rowid = (SELECT user_no << 40 | conv FROM conversations WHERE conv = ?1)",
         conversation
-    );
+    ));
+    return purge_is_due(db);
 }
 
 Result<bool> purge_step(Connection& db) {
     bool due = false;
+    bool begun = false;
     {
-        auto found = db.use("SELECT due FROM search_purge");
+        auto found = db.use("SELECT due, begun FROM search_purge");
         TRY(const bool row, found.step());
-        due = row && found.get<bool>(0);
+        CONFAB_ASSERT(row);
+        due = found.get<bool>(0);
+        begun = found.get<bool>(1);
     }
-    if (!due) {
+    if (!due && !begun) {
         return false;
     }
-    // SQLite's documentation of FTS5, 6.6: a negative count begins a merge of all segments; less than two changes say
-    // that there was nothing left to merge.
-    const std::int64_t before = sqlite3_total_changes64(db.handle());
-    TRY_VOID(db.run("INSERT INTO search_index (search_index, rank) VALUES ('merge', ?1)", -kPurgePages));
-    if (sqlite3_total_changes64(db.handle()) - before >= 2) {
-        return true;
+    if (!begun) {
+        TRY(const bool rebuilt, rebuild_when_worn(db));
+        TRY_VOID(db.run("UPDATE search_purge SET due = 0, begun = ?1", !rebuilt));
+        return rebuilt ? Result<bool>(false) : merge_some(db, -kPurgePages);
     }
-    TRY_VOID(db.run("UPDATE search_purge SET due = 0"));
-    return false;
+    TRY(const bool more, merge_some(db, kPurgePages));
+    if (!more) {
+        TRY_VOID(db.run("UPDATE search_purge SET begun = 0"));
+    }
+    return more;
 }
 
 }  // namespace confab::store::sqlite

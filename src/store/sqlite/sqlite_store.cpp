@@ -1,5 +1,7 @@
 #include "store/sqlite/sqlite_store.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -33,8 +35,9 @@ void make_private_file(const std::string& path) {
 
 // Indexing costs a commit of its own: not for every group of writes, but soon enough that what was just sent is found.
 constexpr std::chrono::milliseconds kIndexEvery{300};
+constexpr std::chrono::seconds kIndexRetry{30};
 // How often words of deleted messages are dropped from the index's segments, when there are any: it rewrites the index.
-constexpr std::chrono::hours kPurgeEvery{6};
+constexpr std::chrono::hours kPurgeEvery{24};
 constexpr std::chrono::minutes kFirstPurge{10};  // after the start
 
 // One step of each kind of housekeeping.
@@ -59,11 +62,28 @@ public:
     }
 
 private:
+    // A failure here must not undo the rest of the step, nor come again at once.
     Result<Housework> index(sqlite::Connection& db) {
         const auto now = std::chrono::steady_clock::now();
         if (now < next_indexing_) {
             return Housework::later;
         }
+        TRY_VOID(db.run("SAVEPOINT indexing"));
+        auto left = index_and_purge(db, now);
+        if (!left) {
+            if (!db.in_transaction()) {
+                return left;
+            }
+            spdlog::warn("indexing failed message=\"{}\"", left.error().message);
+            next_indexing_ = now + kIndexRetry;
+            left = Housework::none;
+            TRY_VOID(db.run("ROLLBACK TO indexing"));
+        }
+        TRY_VOID(db.run("RELEASE indexing"));
+        return left;
+    }
+
+    Result<Housework> index_and_purge(sqlite::Connection& db, std::chrono::steady_clock::time_point now) {
         TRY(const bool more, sqlite::index_step(db));
         next_indexing_ = more ? now : now + kIndexEvery;
         if (more || now < next_purge_) {

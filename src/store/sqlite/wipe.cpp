@@ -99,6 +99,7 @@ Result<bool> wipe_some(Connection& db, ConversationNo conversation) {
     if (more_branches) {
         return true;
     }
+    TRY_VOID(forget_title_in_search(db, conversation));
     TRY_VOID(db.run("UPDATE conversations SET wiping = 0 WHERE conv = ?1", conversation));
     // A visible one stays behind as an empty row: its id remains taken, and good as a cursor. One that was never wholly
     // imported leaves its id free.

@@ -40,6 +40,9 @@ constexpr std::array kAllowedScans{
     std::string_view("SCAN imports USING INDEX imports_unfinished"),
     std::string_view("SCAN imports USING COVERING INDEX imports_unfinished"),
     std::string_view("SCAN conversations USING INDEX conversations_importing"),
+    std::string_view("SCAN conversations USING INDEX conversations_building"),
+    std::string_view("SCAN search_purge"),  // one row
+    std::string_view("SCAN search_titles VIRTUAL TABLE INDEX 0:="),  // by its row id
     std::string_view("SCAN CONSTANT ROW"),
     std::string_view("SCAN folders USING INDEX folders_deleting"),
     std::string_view("SCAN (subquery-"),  // the halves of a list's page, each limited to a page
