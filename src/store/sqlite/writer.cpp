@@ -1,5 +1,6 @@
 #include "store/sqlite/writer.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -15,6 +16,10 @@ constexpr std::size_t kGroupMax = 200;    // operations in one commit
 
 // How long the thread sleeps before it looks whether an idle moment can be used to shrink the log.
 constexpr std::chrono::milliseconds kIdle{1'000};
+
+// After commits the house is looked at, but not after each of a thousand in a second. What is found is worked off without
+// a pause.
+constexpr std::chrono::milliseconds kHouseEvery{50};
 
 constexpr std::int64_t kPassiveBytes =
     16 * 1024 * 1024;  // of commits in the log: move them, without waiting for readers
@@ -63,9 +68,11 @@ void Writer::stop() {
     }
 }
 
-void Writer::push(std::unique_ptr<Operation> operation) {
+void Writer::push(std::unique_ptr<Operation> operation, Rush rush) {
     counters_.writer_queue_depth.add(1);
-    if (!queue_.push(std::move(operation))) {
+    const auto last = last_commit_.load(std::memory_order_relaxed);
+    const auto due = rush == Rush::now ? Clock::time_point::min() : last + kCommitEvery;
+    if (!queue_.push(std::move(operation), due)) {
         counters_.writer_queue_depth.add(-1);
         operation->answer(
             base::fail(base::Errc::unavailable, "The server is overloaded. Try again shortly.", "overloaded")
@@ -75,16 +82,20 @@ void Writer::push(std::unique_ptr<Operation> operation) {
 
 void Writer::loop() {
     bool house_untidy = true;  // a crash may have interrupted it
+    Clock::time_point house_due = Clock::now();
     for (;;) {
-        Group group = queue_.pop_many(kGroupMax, house_untidy ? std::chrono::milliseconds(0) : kIdle);
+        const auto until_due = std::max(house_due - Clock::now(), Clock::duration(0));
+        const auto patience = house_untidy ? until_due : Clock::duration(kIdle);
+        Group group = queue_.pop_many(kGroupMax, patience);
         if (!group.empty()) {
             commit(group);
             house_untidy = true;
         } else if (queue_.closed()) {
             break;
         }
-        if (house_untidy) {
+        if (house_untidy && Clock::now() >= house_due) {
             house_untidy = keep_house();
+            house_due = Clock::now() + (house_untidy ? Clock::duration(0) : kHouseEvery);
         }
         checkpoint_if_due(group.empty());
     }
@@ -99,6 +110,7 @@ void Writer::commit(Group& group) {
     if (is_sync_error(db_->last_failure())) {
         end_process("sync", db_->last_failure());  // the log's header is synced before a commit already
     }
+    last_commit_.store(Clock::now(), std::memory_order_relaxed);
     if (outcome) {
         counters_.commits.add();
     } else if (db_->in_transaction()) {
@@ -112,10 +124,25 @@ void Writer::commit(Group& group) {
 
 Status Writer::apply_all(Group& group) {
     TRY_VOID(db_->run("BEGIN IMMEDIATE"));
+    if (group.size() == 1) {
+        return apply_alone(*group.front());
+    }
     for (const auto& operation : group) {
         TRY_VOID(apply_in_savepoint(*operation));
     }
     return commit_transaction();
+}
+
+// The transaction is its savepoint.
+Status Writer::apply_alone(Operation& operation) {
+    Status applied = operation.apply(*db_);
+    if (applied) {
+        return commit_transaction();
+    }
+    if (!db_->in_transaction() || applied.error().errc == base::Errc::storage_full) {
+        return applied;
+    }
+    return db_->run("ROLLBACK");
 }
 
 // Fails only when the whole group is lost: SQLite undoes the transaction itself on some errors, and on a full disk the
