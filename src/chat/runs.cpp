@@ -98,6 +98,45 @@ bool refuses_stream_options(const base::Error& error) {
     return refused && error.message.find("stream_options") != std::string::npos;
 }
 
+std::unexpected<base::Error> shutting_down() {
+    return base::fail(Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down");
+}
+
+// A question that stands alone, and fits: its prompt is known without the store, so that the model server can be asked
+// while the question is being committed. Nothing is shown before it is (Run::Origin::admitted).
+bool asks_early(const store::NewRun& row) {
+    std::int64_t tokens = 0;
+    for (const store::NewItem& item : row.input) {
+        tokens += item.tokens;
+    }
+    return !row.target.conversation && !row.target.previous_response && !row.continues && !row.input.empty() &&
+           tokens <= row.prompt_tokens_max;
+}
+
+// Tells a run, if there is one yet, how the commit of its question ended: refused, unless granted.
+class Admission {
+public:
+    explicit Admission(RunPtr run) : run_(std::move(run)) {}
+
+    Admission(const Admission&) = delete;
+    Admission& operator=(const Admission&) = delete;
+
+    ~Admission() {
+        if (run_) {
+            run_->refuse();  // nothing to a run that was admitted
+        }
+    }
+
+    void grant(const store::BegunRun& begun) const {
+        if (run_) {
+            run_->admit(begun.no, begun.created_at);
+        }
+    }
+
+private:
+    RunPtr run_;
+};
+
 std::unexpected<base::Error> stopped() {
     return base::fail(Errc::cancelled, "The request was cancelled.", "cancelled");
 }
@@ -150,36 +189,51 @@ RunPtr RunService::find(store::UserNo user, store::ResponseId id) const {
 
 Task<base::Result<RunPtr>> RunService::start(RunRequest request) {
     if (closing_) {
-        co_return base::fail(Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down");
+        co_return shutting_down();
     }
-    std::optional<store::BegunRun> begun;
-    auto run = co_await begin(request, begun);
-    if (!run) {
-        co_return run;
+    CO_TRY(auto prepared, prepare(request));
+    const auto begun = std::make_shared<std::optional<store::BegunRun>>();
+    RunPtr run;
+    const bool early = prepared.row && asks_early(*prepared.row);
+    if (early) {
+        prepared.origin.admitted = false;
+        run = make_run(prepared);
+        if (!tasks_.spawn(drive(run, request, begun))) {
+            co_return shutting_down();
+        }
+    }
+    if (prepared.row) {
+        const Admission admission(run);  // whatever happens, who waits for it is told
+        CO_TRY(*begun, co_await environment_.store.begin_run(*std::move(prepared.row)));
+        request.input.clear();  // the prompt comes from the store; a long answer must not hold a long question
+        admission.grant(**begun);
+    }
+    if (!early) {
+        take_begun(prepared, *begun);
+        run = make_run(prepared);
     }
     if (closing_) {
-        (*run)->interrupt();  // it is committed already: it ends as incomplete, like the others
+        run->interrupt();  // it is committed already: it ends as incomplete, like the others
     }
-    if (begun) {
-        request.input.clear();  // the prompt comes from the store; a long answer must not hold a long question
-    }
-    live_.emplace((*run)->facts().id, *run);
+    live_.emplace(run->facts().id, run);
     environment_.counters.started.add();
     environment_.counters.live.add(1);
-    if (!tasks_.spawn(drive(*run, std::move(request), std::move(begun)))) {
-        live_.erase((*run)->facts().id);
+    if (!early && !tasks_.spawn(drive(run, std::move(request), begun))) {
+        live_.erase(run->facts().id);
         environment_.counters.live.add(-1);
-        co_return base::fail(Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down");
+        co_return shutting_down();
     }
     co_return run;
 }
 
-Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<store::BegunRun>& begun) {
+// What is known of a run before the store knows it.
+base::Result<RunService::Prepared> RunService::prepare(const RunRequest& request) {
     auto lease = environment_.budget.try_lease(kRunLeaseBytes);
     if (!lease) {
-        co_return base::fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
+        return base::fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
     }
-    Run::Origin origin;
+    Prepared prepared{{}, std::move(*lease), std::nullopt};
+    Run::Origin& origin = prepared.origin;
     origin.user = request.user;
     origin.persistent = request.stored || request.target.conversation || request.target.previous_response;
     origin.facts.id = make_id();
@@ -195,7 +249,7 @@ Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<
         const std::int64_t context = upstream && *upstream ? (*upstream)->context_tokens : llm::kContextTokensDefault;
         const std::int64_t output =
             request.parameters.output_tokens_max.value_or(std::min(kOutputTokensReserved, context / 4));
-        store::NewRun row;
+        store::NewRun& row = prepared.row.emplace();
         row.id = origin.facts.id;
         row.user = request.user;
         row.target = request.target;
@@ -207,23 +261,36 @@ Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<
         row.continues = request.continues;
         row.prompt_tokens_max =
             std::max<std::int64_t>(context - output - llm::estimate_tokens(request.instructions), context / 8);
-        CO_TRY(begun, co_await environment_.store.begin_run(std::move(row)));
-        origin.no = begun->no;
-        origin.facts.created_at = begun->created_at;
-        if (begun->continued) {
-            origin.continued = *std::move(begun->continued);
-            begun->continued.emplace();  // that there is one still matters to the prompt
-            if (!lease->grow(origin.continued.size())) {
-                spdlog::warn("lease_missing id={} bytes={}", origin.facts.id.str(), origin.continued.size());
-            }
+    }
+    return prepared;
+}
+
+RunPtr RunService::make_run(Prepared& prepared) {
+    return std::make_shared<Run>(
+        environment_.shard.executor(), std::move(prepared.origin), std::move(prepared.lease)
+    );
+}
+
+// What the store said of a run that was committed before it was made.
+void RunService::take_begun(Prepared& prepared, std::optional<store::BegunRun>& begun) {
+    if (!begun) {
+        return;
+    }
+    Run::Origin& origin = prepared.origin;
+    origin.no = begun->no;
+    origin.facts.created_at = begun->created_at;
+    if (begun->continued) {
+        origin.continued = *std::move(begun->continued);
+        begun->continued.emplace();  // that there is one still matters to the prompt
+        if (!prepared.lease.grow(origin.continued.size())) {
+            spdlog::warn("lease_missing id={} bytes={}", origin.facts.id.str(), origin.continued.size());
         }
     }
-    co_return std::make_shared<Run>(environment_.shard.executor(), std::move(origin), std::move(*lease));
 }
 
 // ---- the life of a run ----
 
-Task<void> RunService::drive(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun) {
+Task<void> RunService::drive(RunPtr run, RunRequest request, BegunPtr begun) {
     std::string upstream_name;
     base::Result<llm::Outcome> outcome =
         base::fail(Errc::internal, "The answer failed inside the server.", "server_error");
@@ -233,13 +300,15 @@ Task<void> RunService::drive(RunPtr run, RunRequest request, std::optional<store
         spdlog::error("run_failed id={} error=\"{}\"", run->facts().id.str(), e.what());
     }
     run->attach(nullptr);
-    co_await finish(run, std::move(outcome), std::move(upstream_name));
+    if (co_await run->wait_for_admission()) {
+        co_await finish(run, std::move(outcome), std::move(upstream_name));
+    }
 }
 
 Task<base::Result<llm::Outcome>> RunService::answer(
     RunPtr run,
     RunRequest request,
-    std::optional<store::BegunRun> begun,
+    BegunPtr begun,
     std::string& upstream_name
 ) {
     CO_TRY(const auto upstream, co_await choose(run, request.model));
@@ -250,7 +319,7 @@ Task<base::Result<llm::Outcome>> RunService::answer(
         request.parameters.token_limit_field = llm::TokenLimitField::max_completion_tokens;
     }
     auto outcome = co_await attempt(run, upstream, request, begun);
-    if (!outcome && refuses_stream_options(outcome.error())) {
+    if (!outcome && refuses_stream_options(outcome.error()) && co_await run->wait_for_admission()) {
         request.parameters.include_usage = false;  // an old server: once more without it
         outcome = co_await attempt(run, upstream, request, begun);
     }
@@ -293,17 +362,20 @@ Task<base::Result<llm::UpstreamPtr>> RunService::choose(RunPtr run, std::string 
 Task<base::Result<llm::Outcome>> RunService::attempt(
     RunPtr run,
     llm::UpstreamPtr upstream,
-    const RunRequest& request,
-    const std::optional<store::BegunRun>& begun
+    RunRequest& request,
+    BegunPtr begun
 ) {
     net::BodySource body;
     if (upstream) {
         CO_TRY(
             body.text,
             co_await render_prompt(
-                environment_.store, run->lease(), request.parameters, request.instructions, begun, request.input
+                environment_.store, run->lease(), request.parameters, request.instructions, *begun, request.input
             )
         );
+        if (run->origin().persistent) {
+            request.input.clear();  // from now on the store has it, or nobody needs it
+        }
         const PromptImages images{environment_.files, environment_.blobs, run->origin().user};
         CO_TRY_VOID(co_await images.insert(body, run->lease()));
     }
