@@ -20,10 +20,6 @@ constexpr std::size_t kPartsAtOnceMax = 4;
 constexpr std::size_t kUncountedMax = 16 * 1024;  // bytes
 constexpr std::string_view kEndOfChunk = "\r\n";
 
-}  // namespace
-
-namespace {
-
 // What the socket takes at once, as nearly always everything: it saves a turn of the event loop.
 std::size_t send_at_once(Wire& wire, const std::vector<asio::const_buffer>& buffers) {
     iovec parts[kPartsAtOnceMax];
