@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything and runs every test. A part of them: ./test.sh unit|api|fault|e2e|ui
+# Installs what is missing, builds everything and runs every test. A part of them: ./test.sh unit|api|fault|e2e|ui|fuzz
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -20,6 +20,12 @@ fi
 if [ "$part" = all ] || [ "$part" = ui ]; then
     echo "== the page: types, unit tests, size"
     (cd ui && npm run --silent check && npm test --silent && npm run --silent size)
+fi
+if [ "$part" = all ] || [ "$part" = fuzz ]; then
+    echo "== fuzzing: ${CONFAB_FUZZ_SECONDS:-60} s for each target (CONFAB_FUZZ_SECONDS)"
+    cmake --preset fuzz >/dev/null
+    cmake --build --preset fuzz
+    tests/fuzz/run.sh "${CONFAB_FUZZ_SECONDS:-60}"
 fi
 for suite in api fault e2e; do
     if [ "$part" = all ] || [ "$part" = "$suite" ]; then

@@ -11,6 +11,8 @@ pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
+pkg_check_modules(archive REQUIRED IMPORTED_TARGET libarchive)
+
 find_path(CONFAB_BOOST_INCLUDE boost/version.hpp REQUIRED)
 
 # What the precompiled header names; every target sees the same set of definitions.

@@ -6,10 +6,10 @@ set -euo pipefail
 packages=(
     g++ cmake ninja-build pkg-config python3 nodejs npm
     libboost1.81-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev libspdlog-dev libfmt-dev libcli11-dev
-    libtomlplusplus-dev prometheus-cpp-dev ca-certificates
+    libtomlplusplus-dev prometheus-cpp-dev libarchive-dev ca-certificates
 )
 if [ "${1:-run}" = test ]; then
-    packages+=(libgtest-dev libgmock-dev chromium sqlite3 openssl)
+    packages+=(libgtest-dev libgmock-dev chromium sqlite3 openssl clang-19 libclang-rt-19-dev)
 fi
 
 is_installed() {

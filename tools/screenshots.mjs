@@ -185,7 +185,23 @@ const states = [
     const row = page.getByTestId('conversation-item').filter({ hasText: 'Naming' });
     await row.hover();
     await row.getByTestId('conversation-menu').click();
-    await page.getByTestId('delete').click();
+    await page.getByTestId('organise').click();
+    await page.getByTestId('tag-field').waitFor();
+  }],
+  ['search', 'full', true, async (page) => {
+    await page.goto(base('full'));
+    await page.getByTestId('composer').waitFor();
+    await page.keyboard.press('Control+k');
+    await page.getByTestId('search-field').fill('stream');
+    await page.getByTestId('search-hit').first().waitFor();
+  }],
+  ['temporary', 'full', true, async (page) => {
+    await page.goto(base('full'));
+    await page.getByTestId('temporary').click();
+  }],
+  ['what-the-model-sees', 'full', false, async (page) => {
+    await open(page, '/c/conv_giant');
+    await page.getByTestId('context-line').scrollIntoViewIfNeeded();
   }],
   ['shortcuts', 'full', true, async (page) => {
     await page.goto(base('full'));
@@ -194,6 +210,7 @@ const states = [
   }],
   ['settings', 'full', true, async (page) => page.goto(`${base('full')}/settings`)],
   ['settings-models', 'full', true, async (page) => page.goto(`${base('full')}/settings/models`)],
+  ['settings-data', 'full', true, async (page) => page.goto(`${base('full')}/settings/data`)],
   ['settings-keys', 'full', true, async (page) => page.goto(`${base('full')}/settings/keys`)],
 ];
 

@@ -26,7 +26,8 @@ REASON_CHARS_MIN = 10
 LAYERS = {
     "main": ["app"],
     "app": ["api"],
-    "api": ["web", "chat", "auth"],
+    "api": ["web", "chat", "auth", "transfer"],
+    "transfer": ["chat"],
     "web": ["net", "meter"],
     "chat": ["store", "llm"],
     "auth": ["store"],

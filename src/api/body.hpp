@@ -38,6 +38,8 @@ public:
     base::Result<const json::object*> object(std::string_view name) const;  // nullptr when absent
     const json::value* any(std::string_view name) const;                    // nullptr when absent or null
 
+    bool has(std::string_view name) const { return object_.if_contains(name) != nullptr; }  // also when it is null
+
     std::string param(std::string_view name) const { return prefix_ + std::string(name); }
 
 private:

@@ -8,11 +8,16 @@
 #include "chat/runs.hpp"
 #include "llm/upstream.hpp"
 #include "meter/counters.hpp"
+#include "meter/title_counters.hpp"
 #include "net/http_client.hpp"
 #include "net/task_group.hpp"
 #include "store/blob_disk.hpp"
 #include "store/store.hpp"
 #include "web/router.hpp"
+
+namespace confab::transfer {
+class ImportService;
+}
 
 namespace confab::api {
 
@@ -39,6 +44,9 @@ struct Context {
     const std::atomic<bool>& draining;
     std::string version;
     store::BlobDisk& blobs;
+    meter::TitleCounters& titles;
+    transfer::ImportService& imports;
+    chat::TokenCalibration& calibration;
 };
 
 inline store::UserNo user_of(Exchange& exchange) {

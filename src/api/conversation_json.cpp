@@ -54,6 +54,25 @@ void render_conversation(std::string& text, const store::Conversation& conversat
     out.member_or_null("instructions", conversation.instructions);
     out.member("pinned", conversation.pinned);
     out.member("archived", conversation.archived);
+    out.member_or_null("folder_id", conversation.folder ? conversation.folder->str() : std::string());
+    out.key("tags");
+    out.begin_array();
+    for (const std::string& tag : conversation.tags) {
+        out.value(tag);
+    }
+    out.end_array();
+    out.key("deleted_at");
+    if (conversation.trashed_at) {
+        out.value(*conversation.trashed_at);
+    } else {
+        out.value(nullptr);
+    }
+    out.member_or_null(
+        "compaction",
+        conversation.compaction == store::Compaction::automatic ? "auto"
+        : conversation.compaction == store::Compaction::off     ? "off"
+                                                                : ""
+    );
     out.member_or_null("head_item_id", conversation.head ? conversation.head->str() : std::string());
     out.member_or_null("active_response_id", conversation.active_run ? conversation.active_run->str() : std::string());
     render_last_run(out, conversation.last_run);

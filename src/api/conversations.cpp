@@ -2,6 +2,7 @@
 #include "api/conversation_json.hpp"
 #include "api/input.hpp"
 #include "api/input_images.hpp"
+#include "api/organise_fields.hpp"
 #include "api/routes.hpp"
 #include "base/text.hpp"
 
@@ -17,7 +18,8 @@ constexpr std::size_t kInstructionsBytesMax = 60 * 1024;
 
 Task<Result<Reply>> list_conversations(Context& context, Exchange& exchange) {
     CO_TRY(const auto page, parse_page<store::ConversationId>(exchange.request()));
-    CO_TRY(const auto found, co_await context.store.list_conversations(user_of(exchange), page));
+    CO_TRY(auto filter, parse_filter(exchange.request()));
+    CO_TRY(const auto found, co_await context.store.list_filtered(user_of(exchange), std::move(filter), page));
     co_return web::json_reply(render_list(found, render_conversation));
 }
 
@@ -67,6 +69,22 @@ Task<Result<Reply>> update_metadata(Context& context, Exchange& exchange) {
     co_return conversation_reply(conversation);
 }
 
+// null: as the server's setting says.
+Result<std::optional<store::Compaction>> parse_compaction(const json::object& body) {
+    const json::value* value = base::find(body, "compaction");
+    if (value == nullptr) {
+        return std::nullopt;
+    }
+    if (value->is_null() || (value->is_string() && value->get_string().empty())) {
+        return store::Compaction::inherit;
+    }
+    TRY(const auto text, Fields(body).text("compaction"));
+    if (*text != "auto" && *text != "off") {
+        return base::invalid("compaction", "compaction is 'auto', 'off' or null.");
+    }
+    return *text == "auto" ? store::Compaction::automatic : store::Compaction::off;
+}
+
 Task<Result<Reply>> patch_conversation(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
     CO_TRY(const auto object, parse_body(exchange.request()));
@@ -77,7 +95,10 @@ Task<Result<Reply>> patch_conversation(Context& context, Exchange& exchange) {
     CO_TRY(patch.instructions, fields.text("instructions", kInstructionsBytesMax));
     CO_TRY(patch.pinned, fields.boolean("pinned"));
     CO_TRY(patch.archived, fields.boolean("archived"));
+    CO_TRY(patch.compaction, parse_compaction(object));
     CO_TRY(patch.metadata, parse_metadata(fields));
+    CO_TRY(patch.folder, parse_folder_id(fields));
+    CO_TRY(patch.tags, parse_tags(fields));
     CO_TRY(
         const auto conversation, co_await context.store.update_conversation(user_of(exchange), id, std::move(patch))
     );

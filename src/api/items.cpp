@@ -23,11 +23,71 @@ Result<ItemPath> parse_item_path(const web::Request& request) {
     return path;
 }
 
+template <class T>
+Result<T> parse_number(std::string_view name, std::string_view text, T min, T max) {
+    T number{};
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (ec != std::errc{} || end != text.data() + text.size() || !(number >= min && number <= max)) {
+        return base::invalid(
+            std::string(name), std::string(name) + " is a number from " + std::to_string(min) + " to " +
+                                   std::to_string(max) + "."
+        );
+    }
+    return number;
+}
+
+Result<std::optional<store::ItemId>> parse_item_query(const web::Request& request, std::string_view name) {
+    const auto text = request.query_value(name);
+    if (!text || text->empty()) {
+        return std::nullopt;
+    }
+    const auto id = store::ItemId::parse(*text);
+    if (!id) {
+        return base::not_found("There is no such item in this conversation.", "item_not_found", std::string(name));
+    }
+    return id;
+}
+
+// Paging parameters, and a place to read around: around, at or date.
+Result<store::ItemPageRequest> parse_item_page(const web::Request& request) {
+    TRY(const auto page, parse_page<store::ItemId>(request));
+    store::ItemPageRequest items(page);
+    TRY(items.leaf, parse_item_query(request, "leaf"));
+    TRY(const auto around, parse_item_query(request, "around"));
+    const auto at = request.query_value("at");
+    const auto date = request.query_value("date");
+    if (static_cast<int>(around.has_value()) + static_cast<int>(at.has_value()) + static_cast<int>(date.has_value()) +
+            static_cast<int>(items.after.has_value()) >
+        1) {
+        return base::invalid("around", "Only one of after, around, at and date can be given.");
+    }
+    if (around) {
+        items.around = store::AtItem{*around};
+    } else if (at) {
+        TRY(const double share, parse_number<double>("at", *at, 0.0, 1.0));
+        items.around = store::AtShare{share};
+    } else if (date) {
+        TRY(const auto seconds, parse_number<std::int64_t>("date", *date, 0, 1LL << 40));
+        items.around = store::AtDate{seconds};
+    }
+    return items;
+}
+
+std::string render_item_page(const store::ItemPage& page) {
+    std::string body = render_list(page, chat::render_item);
+    body.pop_back();  // the closing brace: more members follow
+    body += R"(,"has_older":)" + std::string(page.has_older ? "true" : "false");
+    body += R"(,"has_newer":)" + std::string(page.has_newer ? "true" : "false");
+    body += R"(,"leaf_id":)" + (page.leaf ? '"' + page.leaf->str() + '"' : std::string("null"));
+    body += R"(,"head_position":)" + std::to_string(page.head) + "}";
+    return body;
+}
+
 Task<Result<Reply>> list_items(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
-    CO_TRY(const auto page, parse_page<store::ItemId>(exchange.request()));
-    CO_TRY(const auto items, co_await context.store.list_items(user_of(exchange), id, page));
-    co_return web::json_reply(render_list(items, chat::render_item));
+    CO_TRY(const auto request, parse_item_page(exchange.request()));
+    CO_TRY(const auto page, co_await context.store.list_items(user_of(exchange), id, request));
+    co_return web::json_reply(render_item_page(page));
 }
 
 Task<Result<Reply>> add_items(Context& context, Exchange& exchange) {

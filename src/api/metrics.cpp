@@ -158,7 +158,8 @@ void add_slots(Families& families, const llm::Catalog& catalog) {
 std::string render_metrics(
     const meter::Counters& counters,
     const meter::ByteBudget& budget,
-    const llm::Catalog& catalog
+    const llm::Catalog& catalog,
+    const meter::TitleCounters& titles
 ) {
     Families families;
     add_store(families, counters.store);
@@ -166,6 +167,9 @@ std::string render_metrics(
     add_runs(families, counters.runs);
     add_upstream(families, counters.upstream);
     add_slots(families, catalog);
+    families.counter("confab_titles_made_total", "Titles that a model found.", titles.made);
+    families.counter("confab_titles_failed_total", "Titles that a model was asked for in vain.", titles.failed);
+    families.counter("confab_titles_dropped_total", "Titles given up for other work.", titles.dropped);
     families.gauge(
         "confab_budget_limit_bytes", "Bytes that buffers may hold at once.", static_cast<double>(budget.bytes_max())
     );

@@ -17,6 +17,12 @@ void render_model(base::JsonWriter& out, const llm::Model& model, std::string_vi
     out.member("created", model.created);
     out.member("owned_by", model.owned_by.empty() ? upstream : std::string_view(model.owned_by));
     out.member("upstream", upstream);
+    out.key("context_tokens");
+    if (model.context_tokens > 0) {
+        out.value(model.context_tokens);
+    } else {
+        out.value(nullptr);
+    }
     out.end_object();
 }
 

@@ -29,7 +29,7 @@ Task<Result<Reply>> get_metrics(Context& context, Exchange& exchange) {
     Reply reply;
     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
     const auto catalog = context.upstreams.snapshot();
-    reply.body = render_metrics(context.counters, context.budget, *catalog);
+    reply.body = render_metrics(context.counters, context.budget, *catalog, context.titles);
     co_return reply;
 }
 

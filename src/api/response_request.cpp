@@ -13,6 +13,23 @@ using base::Status;
 constexpr std::size_t kModelBytesMax = 300;
 constexpr std::size_t kInstructionsBytesMax = 1024 * 1024;
 
+// The item that the new ones follow; null: none, they begin the conversation anew. A member that is not there at all is
+// neither: they follow what is shown.
+Result<std::optional<store::AfterItem>> parse_after(const Fields& fields) {
+    if (!fields.has("after")) {
+        return std::nullopt;
+    }
+    TRY(const auto text, fields.text("after"));
+    store::AfterItem after;
+    if (text) {
+        after.item = store::ItemId::parse(*text);
+        if (!after.item) {
+            return base::not_found("There is no such item in this conversation.", "item_not_found", "after");
+        }
+    }
+    return after;
+}
+
 Status parse_target(const Fields& fields, store::RunTarget& target) {
     const json::value* conversation = fields.any("conversation");
     if (conversation != nullptr) {
@@ -32,6 +49,10 @@ Status parse_target(const Fields& fields, store::RunTarget& target) {
         }
     }
     TRY(const auto previous, fields.text("previous_response_id"));
+    TRY(target.after, parse_after(fields));
+    if (target.after && !target.conversation) {
+        return invalid("after", "'after' names an item of a 'conversation', which is missing.", "invalid_after");
+    }
     if (previous) {
         if (target.conversation) {
             return invalid(
@@ -61,12 +82,28 @@ Status parse_modes(const Fields& fields, ResponseRequest& request) {
     request.run.stored = store.value_or(true);
     TRY(const auto continues, fields.boolean("continue"));
     request.run.continues = continues.value_or(false);
+    if (request.run.continues && request.run.target.after) {
+        return invalid("after", "'continue' goes on with the last answer; it takes no 'after'.", "invalid_after");
+    }
     if (request.run.continues && !request.run.target.conversation) {
         return invalid("continue", "Only an answer in a conversation can be continued.", "nothing_to_continue");
     }
     if (request.run.background && !request.run.stored) {
         return invalid("background", "background can only be used when `store` is true");
     }
+    return {};
+}
+
+// Without a word from the caller, a conversation is not ended by the model's context; a request with all of its input
+// in it is taken at its word, as at OpenAI.
+Status parse_truncation(const Fields& fields, chat::RunRequest& run) {
+    TRY(const auto truncation, fields.text("truncation"));
+    if (truncation && *truncation != "auto" && *truncation != "disabled") {
+        return invalid("truncation", "truncation is 'auto' or 'disabled'.");
+    }
+    const bool goes_on = run.target.conversation || run.target.previous_response;
+    const bool automatic = truncation ? *truncation == "auto" : goes_on;
+    run.truncation = automatic ? store::Truncation::automatic : store::Truncation::disabled;
     return {};
 }
 
@@ -135,7 +172,7 @@ Status render_echo(const Fields& fields, const ToolFields& tools, chat::RunReque
     echo.writer().raw_member("tools", tools.tools);
     echo.writer().raw_member("tool_choice", tools.tool_choice);
     echo.writer().member("parallel_tool_calls", tools.parallel_tool_calls);
-    echo.raw("truncation", fields.any("truncation"), R"("disabled")");
+    echo.writer().member("truncation", run.truncation == store::Truncation::automatic ? "auto" : "disabled");
     echo.raw("text", fields.any("text"), R"({"format":{"type":"text"}})");
     echo.raw("reasoning", fields.any("reasoning"), R"({"effort":null,"summary":null})");
     echo.raw("max_tool_calls", nullptr, "null");
@@ -161,6 +198,7 @@ Result<ResponseRequest> parse_response_request(const json::object& body) {
     }
     TRY_VOID(parse_target(fields, request.run.target));
     TRY_VOID(parse_modes(fields, request));
+    TRY_VOID(parse_truncation(fields, request.run));
     TRY(const ToolFields tools, parse_tools(fields, request.run.parameters));
     TRY_VOID(parse_reasoning(fields, request.run.parameters));
     TRY_VOID(parse_parameters(fields, request.run));

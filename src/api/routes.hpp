@@ -64,11 +64,18 @@ void add_key_routes(Routes& routes);
 void add_model_routes(Routes& routes);
 void add_upstream_routes(Routes& routes);
 void add_conversation_routes(Routes& routes);
+void add_context_routes(Routes& routes);
+void add_branch_routes(Routes& routes);
 void add_item_routes(Routes& routes);
 void add_response_routes(Routes& routes);
 void add_chat_completion_routes(Routes& routes);
+void add_search_routes(Routes& routes);
 void add_file_routes(Routes& routes);
+void add_export_routes(Routes& routes);
+void add_import_routes(Routes& routes);
 void add_operation_routes(Routes& routes);
+void add_organise_routes(Routes& routes);
+void add_settings_routes(Routes& routes);
 void add_page_routes(web::Router& router);
 
 inline void add_all_routes(web::Router& router, Context& context) {
@@ -78,10 +85,17 @@ inline void add_all_routes(web::Router& router, Context& context) {
     add_model_routes(routes);
     add_upstream_routes(routes);
     add_conversation_routes(routes);
+    add_context_routes(routes);
+    add_branch_routes(routes);
     add_item_routes(routes);
     add_response_routes(routes);
     add_chat_completion_routes(routes);
+    add_search_routes(routes);
     add_file_routes(routes);
+    add_organise_routes(routes);
+    add_settings_routes(routes);
+    add_export_routes(routes);
+    add_import_routes(routes);
     add_operation_routes(routes);
     add_page_routes(router);
 }

@@ -146,6 +146,7 @@ std::string render_command(const AdminCommand& command) {
     out.member("password", command.password);
     out.member("label", command.label);
     out.member("key", command.key);
+    out.member("path", command.path);
     out.end_object();
     return line + "\n";
 }
@@ -163,6 +164,7 @@ Result<AdminCommand> parse_command(std::string_view line) {
     command.password = base::find_string(object, "password");
     command.label = base::find_string(object, "label");
     command.key = base::find_string(object, "key");
+    command.path = base::find_string(object, "path");
     return command;
 }
 

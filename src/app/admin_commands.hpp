@@ -16,6 +16,7 @@ struct AdminCommand {
     std::string password;
     std::string label;
     std::string key;  // an id or the visible prefix of a key
+    std::string path;  // of a file to import
 };
 
 // What to print on standard output.

@@ -8,9 +8,13 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "app/import_command.hpp"
 #include "app/server.hpp"
+#include "app/transfer_commands.hpp"
 #include "auth/tokens.hpp"
 #include "base/log.hpp"
+#include "store/checkup.hpp"
+#include "transfer/restore.hpp"
 
 namespace confab::app {
 
@@ -48,6 +52,96 @@ int show_config(const Flags& flags) {
     }
     fmt::print("{}", describe(*config));
     return 0;
+}
+
+// ---- confab export, backup, restore, doctor ----
+
+// Loads the configuration and makes ready what all commands on the data directory need.
+Result<Config> prepare(const Flags& flags) {
+    TRY(auto config, load_config(flags));
+    base::init_log("warn");
+    auth::init_crypto();
+    return config;
+}
+
+int send_out(const Flags& flags, const AdminCommand& command, const std::string& file) {
+    const auto config = prepare(flags);
+    if (!config) {
+        return complain(config.error());
+    }
+    if (::access(database_path(config->data_dir).c_str(), F_OK) != 0) {
+        return complain(base::not_found("There is no database in " + config->data_dir + ".").error());
+    }
+    return transfer_from_command_line(*config, command, file, kVersion);
+}
+
+// What a long command is at, on a terminal.
+void show_step(const std::string& what) {
+    if (::isatty(STDERR_FILENO) != 0) {
+        fmt::print(stderr, "\r\x1b[K{}", what);
+    }
+}
+
+int restore(const Flags& flags, const std::string& file, bool force) {
+    const auto config = prepare(flags);
+    if (!config) {
+        return complain(config.error());
+    }
+    const auto restored = transfer::restore_backup(file, config->data_dir, force, show_step);
+    show_step("");
+    if (!restored) {
+        return complain(restored.error());
+    }
+    fmt::print("Restored to {}, with {} images.\n", config->data_dir, restored->images);
+    if (!restored->moved_to.empty()) {
+        fmt::print("What was there before is in {}.\n", restored->moved_to);
+    }
+    return 0;
+}
+
+int examine(const Flags& flags) {
+    const auto config = prepare(flags);
+    if (!config) {
+        return complain(config.error());
+    }
+    const auto findings = store::check_database(database_path(config->data_dir), show_step);
+    show_step("");
+    if (!findings && findings.error().code == "database_in_use") {
+        fmt::print(
+            stderr,
+            "confab: The server is running. Stop it first; or examine a backup: confab backup FILE, and\n"
+            "        confab restore FILE --data-dir ELSEWHERE, which checks the copy.\n"
+        );
+        return 1;
+    }
+    if (!findings) {
+        return complain(findings.error());
+    }
+    bool sound = true;
+    for (const store::Finding& finding : *findings) {
+        sound = sound && !finding.serious;
+        fmt::print("{}: {}\n", finding.serious ? "PROBLEM" : "note", finding.what);
+        if (!finding.advice.empty()) {
+            fmt::print("    {}\n", finding.advice);
+        }
+    }
+    fmt::print("{}\n", sound ? "Everything is sound." : "There are problems. Nothing was changed.");
+    return sound ? 0 : 1;
+}
+
+// ---- confab import ----
+
+int import_file(const Flags& flags, const std::string& file, const std::string& email) {
+    const auto config = load_config(flags);
+    if (!config) {
+        return complain(config.error());
+    }
+    base::init_log("warn");
+    auth::init_crypto();
+    if (const auto ready = prepare_data_dir(config->data_dir); !ready) {
+        return complain(ready.error());
+    }
+    return import_from_command_line(*config, file, email);
 }
 
 // ---- confab user, confab key ----
@@ -185,6 +279,9 @@ public:
         add_serve();
         add_user_commands();
         add_key_commands();
+        add_transfer_commands();
+        add_upkeep_commands();
+        add_import_command();
     }
 
     int run(int argc, char** argv) {
@@ -255,10 +352,84 @@ private:
         revoke.add_option("key", command_.key, "its id, or the key itself")->required();
     }
 
+    void add_transfer_commands() {
+        auto& out = *app_.add_subcommand(
+            "export", "Write conversations to a file to keep or to import; works whether the server runs or not"
+        );
+        add_common_options(out, flags_);
+        out.add_option("--user", command_.email, "e-mail address of whose conversations; may be left out when there is one user")
+            ->type_name("EMAIL");
+        out.add_option("--conversation", command_.key, "only this one (conv_...)")->type_name("ID");
+        out.add_option(
+               "--format", export_format_, "ndjson: all branches and images, can be imported; md, json: one conversation to read"
+        )
+            ->check(CLI::IsMember({"ndjson", "md", "json"}))
+            ->capture_default_str();
+        out.add_option("-o,--output", file_, "file to write, '-' for standard output")
+            ->type_name("FILE")
+            ->capture_default_str();
+        out.footer(
+            "The file is called FILE.part until it is whole.\n"
+            "Examples:\n"
+            "  confab export --user ada@example.com -o ada.ndjson\n"
+            "  confab export --conversation conv_0197... --format md | less"
+        );
+        out.callback([this] {
+            command_.name = "export";
+            command_.label = export_format_;
+            action_ = [this] { return send_out(flags_, command_, file_); };
+        });
+        auto& backup = *app_.add_subcommand(
+            "backup", "Write everything the server keeps to one file; works whether the server runs or not"
+        );
+        add_common_options(backup, flags_);
+        backup.add_option("file", file_, "archive to write (.tar), '-' for standard output")->type_name("FILE")->required();
+        backup.footer(
+            "The archive holds the database, the images and secret.key, which opens the stored keys of model servers: keep\n"
+            "it as private as the data directory. It is called FILE.part until it is whole, checked and on the disk. Room\n"
+            "for a copy of the database is needed in the data directory meanwhile. 'confab restore FILE' brings it back."
+        );
+        backup.callback([this] {
+            command_.name = "backup";
+            action_ = [this] { return send_out(flags_, command_, file_); };
+        });
+    }
+
+    void add_upkeep_commands() {
+        auto& back = *app_.add_subcommand("restore", "Make a data directory from a backup; the server must not run");
+        add_common_options(back, flags_);
+        back.add_option("file", file_, "archive that 'confab backup' wrote")->type_name("FILE")->required();
+        back.add_flag("--force", force_, "also when there is a database: it is moved aside, not removed");
+        back.footer("Everything is unpacked and checked before anything is changed.");
+        back.callback([this] { action_ = [this] { return restore(flags_, file_, force_); }; });
+        auto& doctor = *app_.add_subcommand(
+            "doctor", "Check the database and the images, and say what to do; the server must not run"
+        );
+        add_common_options(doctor, flags_);
+        doctor.footer("Reads everything and changes nothing. Ends with 1 when there is a problem.");
+        doctor.callback([this] { action_ = [this] { return examine(flags_); }; });
+    }
+
+    void add_import_command() {
+        auto& command = *app_.add_subcommand(
+            "import", "Bring conversations in: from Confab, ChatGPT, Claude or Open WebUI; works whether the server runs or not"
+        );
+        add_common_options(command, flags_);
+        command.add_option("file", import_path_, "an export: .ndjson, .json, or the .zip that ChatGPT and Claude send")
+            ->type_name("FILE")
+            ->required();
+        command.add_option("--user", command_.email, "e-mail address of whose they will be")->required();
+        command.callback([this] { action_ = [this] { return import_file(flags_, import_path_, command_.email); }; });
+    }
+
     CLI::App app_{"Confab: a small, self-hosted LLM chat server for many people", "confab"};
     Flags flags_;
     AdminCommand command_;
+    std::string file_ = "-";
+    std::string export_format_ = "ndjson";
+    std::string import_path_;
     bool needs_password_ = false;
+    bool force_ = false;
     std::function<int()> action_;
 };
 

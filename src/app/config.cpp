@@ -273,7 +273,7 @@ private:
             if (upstream.max_tokens_field != "max_tokens" && upstream.max_tokens_field != "max_completion_tokens") {
                 return invalid("upstream." + name, "max_tokens_field is \"max_tokens\" or \"max_completion_tokens\".");
             }
-            if (upstream.context_tokens < 512) {
+            if (upstream.context_tokens != 0 && upstream.context_tokens < 512) {
                 return invalid("upstream." + name, "context_tokens must be at least 512.");
             }
         }

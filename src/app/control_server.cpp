@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/import_command.hpp"
+
 namespace confab::app {
 
 namespace {
@@ -16,8 +18,19 @@ constexpr std::size_t kAnswerBytesMax = 16 * 1024 * 1024;
 
 }  // namespace
 
-ControlServer::ControlServer(net::Executor executor, auth::Accounts& accounts, ControlSocketPath path)
-    : accounts_(accounts), path_(std::move(path)), acceptor_(executor), tasks_(executor, "control") {}
+ControlServer::ControlServer(
+    net::Executor executor,
+    auth::Accounts& accounts,
+    TransferEnvironment transfers,
+    transfer::ImportService& imports,
+    ControlSocketPath path
+)
+    : accounts_(accounts),
+      transfers_(std::move(transfers)),
+      imports_(imports),
+      path_(std::move(path)),
+      acceptor_(executor),
+      tasks_(executor, "control") {}
 
 base::Status ControlServer::start() {
     const std::string path = path_.str();
@@ -60,8 +73,14 @@ Task<void> ControlServer::serve(Socket socket) {
         co_return;
     }
     auto command = parse_command(line.substr(0, line.find('\n')));
+    if (command && is_transfer(*command)) {
+        co_await send_transfer(socket, transfers_, std::move(*command));
+        co_return;
+    }
     base::Result<std::string> outcome = std::string();
-    if (command) {
+    if (command && command->name.starts_with("import ")) {
+        outcome = co_await execute_import(accounts_, imports_, std::move(*command));
+    } else if (command) {
         outcome = co_await execute(accounts_, std::move(*command));
     } else {
         outcome = std::unexpected(command.error());

@@ -11,6 +11,11 @@ inline std::string database_path(const std::string& data_dir) {
     return data_dir + "/confab.db";
 }
 
+// Uploads to be imported, and what waits on its way into the store.
+inline std::string imports_dir(const std::string& data_dir) {
+    return data_dir + "/imports";
+}
+
 inline std::string key_file_path(const std::string& data_dir) {
     return data_dir + "/secret.key";
 }

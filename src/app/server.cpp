@@ -69,9 +69,11 @@ Status Server::open() {
     }
     store_ = std::move(*store);
     blobs_ = std::make_unique<store::BlobDisk>(store::blob_dir_beside(database_path(config_.data_dir)));
+    imports_ = std::make_unique<transfer::ImportService>(*store_, *blobs_, imports_dir(config_.data_dir));
     TRY(auto sealer, auth::Sealer::open_key_file(key_file_path(config_.data_dir)));
     TRY(auto control_path, ControlSocketPath::open(config_.data_dir));
     const net::Executor home = shards_[0].executor();
+    calibration_ = std::make_unique<chat::TokenCalibration>(*store_);
     passwords_ = std::make_unique<auth::PasswordPool>();
     accounts_ = std::make_unique<auth::Accounts>(*store_, *passwords_, home);
     tasks_ = std::make_unique<net::TaskGroup>(home, "server");
@@ -81,7 +83,8 @@ Status Server::open() {
     upstreams_ = std::make_unique<llm::Upstreams>(home, stations_[0]->client);
     registry_ =
         std::make_unique<api::UpstreamRegistry>(home, *store_, *upstreams_, std::move(sealer), config_.upstreams);
-    control_ = std::make_unique<ControlServer>(home, *accounts_, std::move(control_path));
+    TransferEnvironment transfers{*store_, *blobs_, config_.data_dir, version_};
+    control_ = std::make_unique<ControlServer>(home, *accounts_, std::move(transfers), *imports_, std::move(control_path));
     build_stations();
     return {};
 }
@@ -89,6 +92,9 @@ Status Server::open() {
 void Server::build_stations() {
     std::vector<chat::RunDirectory::Place> places;
     for (const auto& station : stations_) {
+        station->titles = std::make_unique<chat::TitleService>(
+            chat::TitleEnvironment{station->shard, *store_, *upstreams_, station->client, title_counters_}
+        );
         chat::RunEnvironment environment{
             station->shard,
             *store_,
@@ -98,7 +104,10 @@ void Server::build_stations() {
             counters_.runs,
             shards_.size(),
             *store_,
-            *blobs_
+            *blobs_,
+            [titles = station->titles.get()](const chat::Run& run) { titles->offer(run); },
+            store_.get(),
+            calibration_.get()
         };
         station->runs = std::make_unique<chat::RunService>(environment);
         places.push_back({station->shard.executor(), station->runs.get()});
@@ -120,7 +129,10 @@ void Server::build_stations() {
             budget_,
             draining_,
             version_,
-            *blobs_
+            *blobs_,
+            title_counters_,
+            *imports_,
+            *calibration_
         });
         api::add_all_routes(station->router, *station->context);
         auto admit = [context = station->context.get()](web::Request& request, const web::Route& route) {
@@ -163,6 +175,7 @@ int Server::run() {
     });
     shards_.run();
     passwords_->stop();
+    imports_->stop();
     blobs_->stop();
     store_->stop();
     return exit_status_;
@@ -185,6 +198,8 @@ Task<Status> Server::start() {
         counters_.runs.recovered.add(recovered);
         spdlog::warn("runs_recovered count={}", recovered);
     }
+    CO_TRY_VOID(co_await imports_->start());
+    CO_TRY_VOID(co_await calibration_->load());
     CO_TRY_VOID(co_await registry_->load());
     CO_TRY_VOID(co_await prepare_accounts());
     CO_TRY(const auto setup_token, co_await accounts_->open_setup());
@@ -279,6 +294,7 @@ Task<void> Server::maintain() {
         const store::UnixSeconds now = base::unix_now();
         (void)co_await store_->delete_chunks_of_runs_finished_before(now - kChunksKept);
         (void)co_await store_->delete_sessions_before(now - auth::Authenticator::kSessionIdleMax);
+        (void)co_await store_->delete_expired(now);
         co_await net::sleep_for(kMaintainEvery);
     }
 }
@@ -291,6 +307,7 @@ bool Server::idle() const {
 
 Task<void> Server::refuse_new_work(Station& station) {
     station.runs->refuse_new();
+    station.titles->stop();
     co_return;
 }
 
@@ -335,6 +352,7 @@ Task<void> Server::close_station(Station& station) {
         co_await station.listener->close();
     }
     co_await station.runs->interrupt_all();  // one that a request began while it was being ended
+    co_await station.titles->join();
     co_await station.background.join();
 }
 

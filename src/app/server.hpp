@@ -15,7 +15,9 @@
 #include "api/upstream_registry.hpp"
 #include "app/config.hpp"
 #include "app/control_server.hpp"
+#include "chat/titles.hpp"
 #include "store/sqlite/sqlite_store.hpp"
+#include "transfer/import_service.hpp"
 #include "web/listener.hpp"
 
 namespace confab::app {
@@ -37,6 +39,7 @@ private:
         net::HttpClient client;
         net::TaskGroup background;
         auth::Authenticator authenticator;
+        std::unique_ptr<chat::TitleService> titles;
         std::unique_ptr<chat::RunService> runs;
         std::unique_ptr<api::Context> context;
         web::Router router;
@@ -67,12 +70,15 @@ private:
     Config config_;
     std::string version_;
     meter::Counters counters_;
+    meter::TitleCounters title_counters_;
     meter::ByteBudget budget_;
     net::ShardPool shards_;
     std::unique_ptr<store::SqliteStore> store_;
     std::unique_ptr<store::BlobDisk> blobs_;
+    std::unique_ptr<transfer::ImportService> imports_;
     std::unique_ptr<auth::PasswordPool> passwords_;
     std::unique_ptr<auth::Accounts> accounts_;
+    std::unique_ptr<chat::TokenCalibration> calibration_;
     std::unique_ptr<llm::Upstreams> upstreams_;
     std::unique_ptr<api::UpstreamRegistry> registry_;
     std::unique_ptr<chat::RunDirectory> directory_;

@@ -99,6 +99,16 @@ void render_by_type(JsonWriter& out, const Item& item) {
     }
 }
 
+void render_siblings(JsonWriter& out, const store::Siblings& siblings) {
+    out.key("siblings");
+    out.begin_object();
+    out.member("index", siblings.index);
+    out.member("count", siblings.count);
+    out.member_or_null("previous_id", siblings.previous ? siblings.previous->str() : std::string());
+    out.member_or_null("next_id", siblings.next ? siblings.next->str() : std::string());
+    out.end_object();
+}
+
 }  // namespace
 
 std::string_view to_string(store::ItemRole role) {
@@ -112,12 +122,30 @@ std::string_view to_string(store::ItemRole role) {
     return "user";
 }
 
+std::string_view to_string(ItemType type) {
+    switch (type) {
+        case ItemType::message: return "message";
+        case ItemType::reasoning: return "reasoning";
+        case ItemType::function_call: return "function_call";
+        case ItemType::function_call_output: return "function_call_output";
+        case ItemType::other: return "item";
+    }
+    return "item";
+}
+
 void render_item(std::string& out, const Item& item) {
     JsonWriter json(out);
     json.begin_object();
     json.member("id", item.id.str());
     render_by_type(json, item);
     json.member("created_at", item.created_at);
+    if (item.position > 0) {
+        json.member("position", item.position);
+        json.member_or_null("parent_id", item.parent ? item.parent->str() : std::string());
+    }
+    if (item.siblings) {
+        render_siblings(json, *item.siblings);
+    }
     if (item.response) {
         json.member("response_id", item.response->str());
     }

@@ -8,6 +8,7 @@
 namespace confab::chat {
 
 std::string_view to_string(store::ItemRole role);
+std::string_view to_string(base::ItemType type);  // "item" for what is kept as it came
 
 // Appends a stored item, with Confab's extra fields. Of a truncated one what can be told: the beginning of a text, else
 // the members with empty contents.

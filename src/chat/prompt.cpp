@@ -1,6 +1,8 @@
 #include "chat/prompt.hpp"
 
 #include "chat/chat_messages.hpp"
+#include "chat/prompt_budget.hpp"
+#include "llm/token_estimate.hpp"
 
 namespace confab::chat {
 
@@ -64,9 +66,66 @@ base::Status write_item(ChatMessages& messages, const AnyItem& item) {
     return {};
 }
 
+std::unexpected<base::Error> short_of_memory() {
+    return base::fail(base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
+}
+
+// One message for all that goes before the conversation: some models' templates take no second one.
+std::string system_text(const std::string& instructions, const std::optional<store::BegunRun>& begun) {
+    std::string text = instructions.empty() && begun ? begun->conversation_instructions : instructions;
+    if (begun && begun->summary) {
+        text += text.empty() ? "" : "\n\n";
+        text.append(kSummaryTitle).append("\n").append(begun->summary->text);
+    }
+    return text;
+}
+
+// A prompt being rendered.
+struct Rendering {
+    store::RunStore& store;
+    meter::Lease& lease;
+    ChatMessages& messages;
+    RenderedPrompt& prompt;
+};
+
+// The items [first, last] of a run's path, page by page.
+net::Task<base::Status> write_items(
+    Rendering& rendering,
+    const store::BegunRun& begun,
+    store::Position first,
+    store::Position last
+) {
+    while (first <= last) {
+        CO_TRY(
+            const auto page,
+            co_await rendering.store.list_prompt_items(begun.conversation_no, begun.branch, first, last)
+        );
+        if (page.empty()) {
+            break;
+        }
+        if (!rendering.lease.grow(2 * store::kPageBytesMax)) {  // a page, and its rendered copy
+            co_return short_of_memory();
+        }
+        for (const store::Item& item : page) {
+            CO_TRY_VOID(write_item(rendering.messages, item));
+            rendering.prompt.tokens += item.tokens;
+            first = item.position + 1;
+        }
+        if (rendering.prompt.body.size() > kPromptBytesMax) {
+            co_return base::fail(
+                base::Errc::invalid_request,
+                "The messages are too long for one request.",
+                "context_length_exceeded",
+                "input"
+            );
+        }
+    }
+    co_return base::Status();
+}
+
 }  // namespace
 
-net::Task<base::Result<std::string>> render_prompt(
+net::Task<base::Result<RenderedPrompt>> render_prompt(
     store::RunStore& store,
     meter::Lease& lease,
     const llm::ChatRequest& parameters,
@@ -74,62 +133,43 @@ net::Task<base::Result<std::string>> render_prompt(
     const std::optional<store::BegunRun>& begun,
     const std::vector<store::NewItem>& input
 ) {
-    std::string body;
-    llm::ChatRequestWriter writer(body);
+    RenderedPrompt prompt;
+    prompt.tokens = estimate_parameters(parameters);
+    llm::ChatRequestWriter writer(prompt.body);
     writer.begin(parameters);
-    const std::string& system = instructions.empty() && begun ? begun->conversation_instructions : instructions;
     ChatMessages messages(writer);
+    const std::string system = system_text(instructions, begun);
     if (!system.empty()) {
         std::string content;
         base::JsonWriter(content).value(system);
         messages.message("system", std::move(content));
+        prompt.tokens += llm::estimate_tokens(system) + llm::kMessageTokens;
     }
     if (!begun) {
         for (const store::NewItem& item : input) {
             if (!lease.grow(2 * item.body.size())) {
-                co_return base::fail(
-                    base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded"
-                );
+                co_return short_of_memory();
             }
             CO_TRY_VOID(write_item(messages, item));
+            prompt.tokens += item.tokens;
         }
     } else {
-        store::Position position = begun->prompt.anchor;
-        while (position <= begun->prompt.head) {
-            CO_TRY(
-                const auto page,
-                co_await store.list_prompt_items(begun->conversation_no, begun->branch, position, begun->prompt.head)
-            );
-            if (page.empty()) {
-                break;
-            }
-            if (!lease.grow(2 * store::kPageBytesMax)) {  // a page, and its rendered copy
-                co_return base::fail(
-                    base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded"
-                );
-            }
-            for (const store::Item& item : page) {
-                CO_TRY_VOID(write_item(messages, item));
-                position = item.position + 1;
-            }
-            if (body.size() > kPromptBytesMax) {
-                co_return base::fail(
-                    base::Errc::invalid_request,
-                    "The messages are too long for one request.",
-                    "context_length_exceeded",
-                    "input"
-                );
-            }
+        const store::PromptPlan& plan = begun->prompt;
+        Rendering rendering{store, lease, messages, prompt};
+        if (plan.question > 0) {
+            CO_TRY_VOID(co_await write_items(rendering, *begun, plan.question, plan.question));
         }
+        CO_TRY_VOID(co_await write_items(rendering, *begun, plan.anchor, plan.head));
     }
     if (begun && begun->continued) {
         std::string asked;
         base::JsonWriter(asked).value(kContinueRequest);
         messages.message("user", std::move(asked));
+        prompt.tokens += llm::estimate_tokens(kContinueRequest);
     }
     messages.finish();
     writer.end();
-    co_return body;
+    co_return prompt;
 }
 
 }  // namespace confab::chat

@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "chat/prompt_images.hpp"
+#include "chat/run_context.hpp"
 #include "llm/token_estimate.hpp"
 
 namespace confab::chat {
@@ -166,6 +167,16 @@ unsigned shard_of(const store::ResponseId& id, unsigned shard_count) {
 RunService::RunService(RunEnvironment environment)
     : environment_(environment), tasks_(environment.shard.executor(), "runs") {
     CONFAB_ASSERT(environment.shard_count <= 64);
+    if (environment_.context != nullptr) {
+        compactor_ = std::make_unique<Compactor>(CompactionEnvironment{
+            environment_.shard,
+            environment_.store,
+            *environment_.context,
+            environment_.upstreams,
+            environment_.client,
+            environment_.budget
+        });
+    }
     tick_ = environment_.shard.ticker().every_tick([this](auto now) { tick(now); });
 }
 
@@ -227,7 +238,7 @@ Task<base::Result<RunPtr>> RunService::start(RunRequest request) {
 }
 
 // What is known of a run before the store knows it.
-base::Result<RunService::Prepared> RunService::prepare(const RunRequest& request) {
+base::Result<RunService::Prepared> RunService::prepare(RunRequest& request) {
     auto lease = environment_.budget.try_lease(kRunLeaseBytes);
     if (!lease) {
         return base::fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
@@ -244,11 +255,8 @@ base::Result<RunService::Prepared> RunService::prepare(const RunRequest& request
     origin.facts.stored = request.stored;
     origin.facts.conversation = request.target.conversation;
     origin.facts.previous_response = request.target.previous_response;
+    TRY_VOID(plan_budget(*environment_.upstreams.snapshot(), environment_.calibration, request));
     if (origin.persistent) {
-        const auto upstream = environment_.upstreams.snapshot()->resolve(request.model);
-        const std::int64_t context = upstream && *upstream ? (*upstream)->context_tokens : llm::kContextTokensDefault;
-        const std::int64_t output =
-            request.parameters.output_tokens_max.value_or(std::min(kOutputTokensReserved, context / 4));
         store::NewRun& row = prepared.row.emplace();
         row.id = origin.facts.id;
         row.user = request.user;
@@ -259,8 +267,11 @@ base::Result<RunService::Prepared> RunService::prepare(const RunRequest& request
         row.background = request.background;
         row.stored = request.stored;
         row.continues = request.continues;
-        row.prompt_tokens_max =
-            std::max<std::int64_t>(context - output - llm::estimate_tokens(request.instructions), context / 8);
+        row.prompt_tokens_max = request.prompt_tokens_max;
+        row.truncation = request.truncation;
+        if (request.instructions.empty()) {
+            row.count_tokens = llm::estimate_tokens;
+        }
     }
     return prepared;
 }
@@ -292,6 +303,10 @@ void RunService::take_begun(Prepared& prepared, std::optional<store::BegunRun>& 
 
 Task<void> RunService::drive(RunPtr run, RunRequest request, BegunPtr begun) {
     std::string upstream_name;
+    std::optional<CompactionWanted> compaction = compaction_after(request, *begun);
+    if (compactor_ && *begun) {
+        compactor_->give_way((*begun)->conversation_no);
+    }
     base::Result<llm::Outcome> outcome =
         base::fail(Errc::internal, "The answer failed inside the server.", "server_error");
     try {
@@ -300,8 +315,12 @@ Task<void> RunService::drive(RunPtr run, RunRequest request, BegunPtr begun) {
         spdlog::error("run_failed id={} error=\"{}\"", run->facts().id.str(), e.what());
     }
     run->attach(nullptr);
-    if (co_await run->wait_for_admission()) {
-        co_await finish(run, std::move(outcome), std::move(upstream_name));
+    if (!co_await run->wait_for_admission()) {
+        co_return;
+    }
+    co_await finish(run, std::move(outcome), std::move(upstream_name));
+    if (compactor_ && compaction && run->end().status == RunStatus::completed) {
+        compactor_->consider(*std::move(compaction));
     }
 }
 
@@ -323,7 +342,56 @@ Task<base::Result<llm::Outcome>> RunService::answer(
         request.parameters.include_usage = false;  // an old server: once more without it
         outcome = co_await attempt(run, upstream, request, begun);
     }
+    if (upstream && !run->timing() && is_context_exceeded(outcome)) {
+        co_return co_await answer_shorter(run, upstream, request, begun, std::move(outcome));
+    }
     co_return outcome;
+}
+
+// The server refused the prompt for its length: once more with less of the history, if there is less to send.
+Task<base::Result<llm::Outcome>> RunService::answer_shorter(
+    RunPtr run,
+    llm::UpstreamPtr upstream,
+    const RunRequest& request,
+    std::optional<store::BegunRun>& begun,
+    base::Result<llm::Outcome> refused
+) {
+    const std::int64_t named = window_named_by(refused);
+    if (environment_.calibration != nullptr) {
+        co_await environment_.calibration->refused(upstream->name, request.model, named);
+    }
+    if (environment_.context == nullptr || !begun || request.truncation == store::Truncation::disabled) {
+        co_return context_exceeded(refused);
+    }
+    const std::int64_t tokens_max =
+        shorter_budget(*environment_.upstreams.snapshot(), environment_.calibration, request, *begun);
+    auto planned = co_await environment_.context->replan_run(begun->no, tokens_max);
+    if (!planned) {
+        co_return std::unexpected(planned.error());
+    }
+    if (planned->plan.tokens >= begun->prompt.tokens) {
+        co_return context_exceeded(refused);
+    }
+    spdlog::info("prompt_shortened id={} tokens={}", run->facts().id.str(), planned->plan.tokens);
+    begun->prompt = planned->plan;
+    begun->summary = std::move(planned->summary);
+    auto outcome = co_await attempt(run, upstream, request, begun);
+    if (!run->timing() && is_context_exceeded(outcome)) {
+        co_return context_exceeded(outcome);
+    }
+    co_return outcome;
+}
+
+// What the server counted. Not with images, which every server counts in its own way.
+void RunService::learn_tokens(
+    const llm::Upstream& upstream,
+    const std::string& model,
+    std::int64_t estimated,
+    const llm::Outcome& outcome
+) {
+    if (environment_.calibration != nullptr && outcome.usage && outcome.usage->input_tokens > 0) {
+        tasks_.spawn(environment_.calibration->learn(upstream.name, model, estimated, outcome.usage->input_tokens));
+    }
 }
 
 // The model's server. The first look at the servers may take seconds; a run that is stopped does not wait for it.
@@ -366,19 +434,23 @@ Task<base::Result<llm::Outcome>> RunService::attempt(
     BegunPtr begun
 ) {
     net::BodySource body;
+    std::int64_t estimated = 0;
     if (upstream) {
         CO_TRY(
-            body.text,
+            auto prompt,
             co_await render_prompt(
                 environment_.store, run->lease(), request.parameters, request.instructions, *begun, request.input
             )
         );
+        estimated = prompt.tokens;
+        body.text = std::move(prompt.body);
         if (run->origin().persistent) {
             request.input.clear();  // from now on the store has it, or nobody needs it
         }
         const PromptImages images{environment_.files, environment_.blobs, run->origin().user};
         CO_TRY_VOID(co_await images.insert(body, run->lease()));
     }
+    const bool text_only = body.insertions.empty();
     const auto completion = llm::make_completion(
         environment_.client, environment_.shard.executor(), upstream, std::move(body), run->sink()
     );
@@ -388,6 +460,9 @@ Task<base::Result<llm::Outcome>> RunService::attempt(
     }
     auto outcome = co_await completion->run();
     run->attach(nullptr);
+    if (upstream && outcome && text_only) {
+        learn_tokens(*upstream, request.model, estimated, *outcome);
+    }
     co_return outcome;
 }
 
@@ -413,6 +488,9 @@ Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, st
     counters.live.add(-1);
     run->publish_end();
     live_.erase(run->facts().id);
+    if (environment_.ended) {
+        environment_.ended(*run);
+    }
 }
 
 Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name) {
@@ -496,12 +574,22 @@ Task<void> RunService::persist() {
     persisting_ = false;
 }
 
+void RunService::refuse_new() {
+    closing_ = true;
+    if (compactor_) {
+        compactor_->stop();
+    }
+}
+
 Task<void> RunService::interrupt_all() {
     refuse_new();
     for (const auto& [id, run] : live_) {
         run->interrupt();
     }
     co_await tasks_.join();
+    if (compactor_) {
+        co_await compactor_->close();
+    }
 }
 
 // ---- RunDirectory ----

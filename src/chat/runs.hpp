@@ -9,7 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "chat/compaction.hpp"
 #include "chat/prompt.hpp"
+#include "chat/prompt_budget.hpp"
 #include "chat/run.hpp"
 #include "llm/upstream.hpp"
 #include "meter/counters.hpp"
@@ -21,8 +23,6 @@
 namespace confab::chat {
 
 inline constexpr std::chrono::milliseconds kPersistEvery{250};
-inline constexpr std::int64_t kOutputTokensReserved =
-    4'096;                                                // of the context, when the request names no limit of its own
 inline constexpr std::chrono::seconds kStopWaitMax{10};   // who stops a run does not wait for a full disk
 inline constexpr std::size_t kRunLeaseBytes = 32 * 1024;  // to begin with
 
@@ -38,6 +38,8 @@ struct RunRequest {
     bool background = false;
     bool stored = true;
     bool continues = false;  // goes on with the incomplete answer at the end of the conversation
+    store::Truncation truncation = store::Truncation::automatic;
+    std::int64_t prompt_tokens_max = 0;  // filled in here
 };
 
 struct RunEnvironment {
@@ -50,6 +52,9 @@ struct RunEnvironment {
     unsigned shard_count = 1;
     store::FileStore& files;
     store::BlobDisk& blobs;
+    std::function<void(const Run&)> ended = {};  // told of each answer when it is finished and committed
+    store::ContextStore* context = nullptr;   // null: no prompt is planned twice, and nothing is summarised
+    TokenCalibration* calibration = nullptr;  // null: estimates are taken as they are
 };
 
 using RunPtr = std::shared_ptr<Run>;
@@ -68,7 +73,7 @@ public:
     std::size_t size() const { return live_.size(); }
 
     // From now on start() answers `unavailable`.
-    void refuse_new() { closing_ = true; }
+    void refuse_new();
 
     // Breaks off every run, waits until all are committed.
     net::Task<void> interrupt_all();
@@ -82,7 +87,7 @@ private:
 
     using BegunPtr = std::shared_ptr<std::optional<store::BegunRun>>;  // nothing yet: not committed, or never stored
 
-    base::Result<Prepared> prepare(const RunRequest& request);
+    base::Result<Prepared> prepare(RunRequest& request);
     RunPtr make_run(Prepared& prepared);
     static void take_begun(Prepared& prepared, std::optional<store::BegunRun>& begun);
     net::Task<void> drive(RunPtr run, RunRequest request, BegunPtr begun);
@@ -91,6 +96,19 @@ private:
         RunRequest request,
         BegunPtr begun,
         std::string& upstream_name
+    );
+    net::Task<base::Result<llm::Outcome>> answer_shorter(
+        RunPtr run,
+        llm::UpstreamPtr upstream,
+        const RunRequest& request,
+        std::optional<store::BegunRun>& begun,
+        base::Result<llm::Outcome> refused
+    );
+    void learn_tokens(
+        const llm::Upstream& upstream,
+        const std::string& model,
+        std::int64_t estimated,
+        const llm::Outcome& outcome
     );
     net::Task<base::Result<llm::UpstreamPtr>> choose(RunPtr run, std::string model);
     net::Task<base::Result<llm::Outcome>> attempt(
@@ -108,6 +126,7 @@ private:
     RunEnvironment environment_;
     std::unordered_map<store::ResponseId, RunPtr, base::IdHash> live_;
     net::TaskGroup tasks_;
+    std::unique_ptr<Compactor> compactor_;  // null without a context store
     std::chrono::steady_clock::time_point next_persist_{};
     bool persisting_ = false;
     bool closing_ = false;

@@ -4,7 +4,10 @@
 // cookbook's 3 to 4 tokens of framing for each chat message; for CJK about one token per character (between 0.6 with
 // o200k and 2 with older vocabularies). Expected error: English prose within about 20 %, code and JSON within 35 %,
 // other scripts within a factor of two. Therefore the prompt planner keeps a margin, and what an upstream reports in
-// `usage` is always preferred.
+// `usage` corrects the estimate (chat/token_calibration.hpp).
+//
+// Stored items are counted by the neutral table, so that their totals are good for every model. How a family of models
+// differs on the text at hand is a ratio of two estimates.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +19,15 @@ inline constexpr std::int64_t kMessageTokens = 4;  // framing of one message: ro
 inline constexpr std::int64_t kImageTokens =
     1105;  // OpenAI's price of one large image at high detail, tiles of 170 plus 85
 
+// Vocabularies that cut texts alike. `neutral`: unknown, between all of them.
+enum class TokenFamily : std::uint8_t { neutral, o200k, cl100k, llama3, qwen, gemma, small_vocabulary };
+
+// By the model's name, with or without the publisher before it.
+TokenFamily token_family(std::string_view model);
+
 // Tokens of `text`, at least 1 unless it is empty. Additive within one token, so a long text may be estimated in
 // pieces. O(bytes), a table lookup for each.
 std::int64_t estimate_tokens(std::string_view text) noexcept;
+std::int64_t estimate_tokens(std::string_view text, TokenFamily family) noexcept;
 
 }  // namespace confab::llm

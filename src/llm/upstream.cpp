@@ -69,6 +69,32 @@ public:
     std::string body;
 };
 
+// vLLM, OpenRouter, LM Studio (what is loaded, then what could be), Groq, and llama.cpp in "meta".
+constexpr std::array<std::string_view, 6> kContextMembers{
+    "max_model_len", "loaded_context_length", "context_length", "max_context_length", "context_window", "n_ctx_train"
+};
+constexpr std::int64_t kContextTokensMin = 512;
+constexpr std::int64_t kContextTokensMax = 100'000'000;
+
+// 0: nothing sensible is said.
+std::int64_t context_tokens_of(const base::json::object& entry) {
+    for (const std::string_view name : kContextMembers) {
+        const base::json::value* said = base::find(entry, name);
+        const std::int64_t tokens = said == nullptr    ? 0
+                                    : said->is_int64() ? said->get_int64()
+                                    : said->is_double()
+                                        ? static_cast<std::int64_t>(std::clamp(said->get_double(), 0.0, 1e9))
+                                        : 0;
+        if (tokens >= kContextTokensMin && tokens <= kContextTokensMax) {
+            return tokens;
+        }
+    }
+    const base::json::value* meta = base::find(entry, "meta");
+    return meta != nullptr && meta->is_object() && base::find(meta->get_object(), "meta") == nullptr
+               ? context_tokens_of(meta->get_object())
+               : 0;
+}
+
 Model model_of(const base::json::object& entry, std::string_view id) {
     Model model;
     model.id = id;
@@ -77,6 +103,7 @@ Model model_of(const base::json::object& entry, std::string_view id) {
     if (created != nullptr && created->is_int64()) {
         model.created = created->get_int64();
     }
+    model.context_tokens = context_tokens_of(entry);
     return model;
 }
 
@@ -120,6 +147,26 @@ std::string Catalog::default_model() const {
         }
     }
     return {};
+}
+
+ContextWindow Catalog::window_of(const UpstreamPtr& upstream, const std::string& model) const {
+    ContextWindow window;
+    if (!upstream) {
+        return window;
+    }
+    for (const UpstreamState& state : upstreams) {
+        if (state.upstream->name == upstream->name) {
+            const auto listed = std::ranges::find(state.models, model, &Model::id);
+            if (listed != state.models.end() && listed->context_tokens > 0) {
+                window = {listed->context_tokens, true};
+            }
+        }
+    }
+    if (upstream->context_tokens > 0) {
+        window.tokens = window.known ? std::min(window.tokens, upstream->context_tokens) : upstream->context_tokens;
+        window.known = true;
+    }
+    return window;
 }
 
 base::Result<UpstreamPtr> Catalog::resolve(const std::string& model) const {

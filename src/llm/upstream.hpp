@@ -31,7 +31,7 @@ struct Upstream {
     std::string api_key;                          // may be empty
     std::vector<std::string> models;              // names or patterns with '*'; empty: all
     std::string max_tokens_field = "max_tokens";  // how the server calls the output limit
-    std::int64_t context_tokens = kContextTokensDefault;
+    std::int64_t context_tokens = 0;              // the most of a model's context that is used; 0: all of it
     Source source = Source::config;
     std::shared_ptr<UpstreamSlots> slots;  // of a configured server; stays when others come and go
 
@@ -44,6 +44,13 @@ struct Model {
     std::string id;
     std::string owned_by;
     base::UnixSeconds created = 0;
+    std::int64_t context_tokens = 0;  // as its server says; 0: it does not
+};
+
+// A model's context.
+struct ContextWindow {
+    std::int64_t tokens = kContextTokensDefault;
+    bool known = false;  // configured, or told by the server; else a cautious guess
 };
 
 struct UpstreamState {
@@ -62,6 +69,9 @@ struct Catalog {
 
     // The first model of the first server that has one; empty when there is none.
     std::string default_model() const;
+    // Of a model at a server: what the server lists, but no more than is configured.
+    ContextWindow window_of(const UpstreamPtr& upstream, const std::string& model) const;
+
     // The server for a model: the one that lists it, else the first whose filter admits it (servers list incompletely),
     // else the first. Error not_found (model_not_found) when there is no server at all and the model is not the
     // built-in one.

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
+#include "store/organise_rows.hpp"
 
 namespace confab::store {
 
@@ -93,6 +95,14 @@ struct NewItem {
     std::int64_t tokens = 0;  // estimated
 };
 
+// The items that could stand in an item's place: what else follows the item before it, oldest first.
+struct Siblings {
+    std::int64_t index = 1;  // of this one, from 1
+    std::int64_t count = 1;
+    std::optional<ItemId> previous;
+    std::optional<ItemId> next;
+};
+
 struct Item {
     ItemId id;
     ItemRole role = ItemRole::user;
@@ -109,6 +119,8 @@ struct Item {
     std::string model;                   // of that run, like the next two; empty for what people wrote
     std::string usage;                   // a JSON object, empty when unknown
     std::optional<RunTiming> timing;
+    std::optional<ItemId> parent;      // the visible item before it on its path; in pages of a path and single items
+    std::optional<Siblings> siblings;  // there too, when there are others
 };
 
 enum class RunStatus : std::uint8_t { queued, in_progress, completed, incomplete, failed, cancelled };
@@ -126,6 +138,9 @@ struct RunSummary {
     std::string incomplete_reason;  // "max_output_tokens", "content_filter", "interrupted"; empty: none
 };
 
+// Whether a conversation's older part is summarised for the model; `inherit`: as the server's setting says.
+enum class Compaction : std::uint8_t { inherit, off, automatic };
+
 struct Conversation {
     ConversationNo no{};
     ConversationId id;
@@ -136,6 +151,10 @@ struct Conversation {
     std::string metadata;  // a JSON object of strings
     bool pinned = false;
     bool archived = false;
+    std::optional<FolderId> folder;
+    std::vector<std::string> tags;  // by name
+    std::optional<UnixSeconds> trashed_at;
+    Compaction compaction = Compaction::inherit;
     BranchNo active_branch{};
     UnixSeconds created_at = 0;
     UnixSeconds updated_at = 0;
@@ -162,6 +181,9 @@ struct ConversationPatch {
     std::optional<std::string> metadata;
     std::optional<bool> pinned;
     std::optional<bool> archived;
+    std::optional<std::optional<FolderId>> folder;  // an empty one: out of any folder
+    std::optional<std::vector<std::string>> tags;   // instead of those there are
+    std::optional<Compaction> compaction;
 };
 
 // ---- paging
@@ -189,12 +211,22 @@ struct PageRequest {
 // ---------------------------------------------------------------------------------------------------------------
 
 // Where a new run's items go.
+struct AfterItem {
+    std::optional<ItemId> item;  // nothing: at the very beginning
+};
+
 struct RunTarget {
     std::optional<ConversationId> conversation;  // its active branch
     std::optional<ResponseId>
         previous_response;  // right after that response: on its branch if it is the head there, else a new branch
     // Neither: a new hidden conversation, which is never listed.
+    // With a conversation: right after this item, on a new branch if something follows there; that becomes the active one.
+    std::optional<AfterItem> after = std::nullopt;
 };
+
+// What happens to a history that does not fit: its beginning is left out, or the run is refused
+// (context_length_exceeded).
+enum class Truncation : std::uint8_t { automatic, disabled };
 
 struct NewRun {
     ResponseId id;
@@ -207,15 +239,28 @@ struct NewRun {
     bool stored = true;      // GET /v1/responses/{id} finds it
     bool continues = false;  // goes on with the incomplete answer that the conversation ends with; without input
     std::int64_t prompt_tokens_max = 0;  // budget B for history and input
+    Truncation truncation = Truncation::automatic;
+    // Estimates the conversation's own instructions, which then count against the budget; null: they are not sent.
+    std::int64_t (*count_tokens)(std::string_view) noexcept = nullptr;
 };
 
 inline constexpr std::size_t kContinuedBytesMax = 2ULL * 1024 * 1024;  // a longer answer is not gone on with
 
-// What the prompt of a run is made of: the path's items from `anchor` to `head`.
+// What the prompt of a run is made of: the path's items from `anchor` to `head`. When that begins inside a turn, the
+// turn's question comes before it.
 struct PromptPlan {
     Position anchor = 1;
     Position head = 0;
-    std::int64_t tokens = 0;  // estimated, anchor..head
+    std::int64_t tokens = 0;  // estimated, anchor..head and the question
+    Position question = 0;    // 0: none
+};
+
+// What stands for the items of a path up to `upto`, which are not in the prompt themselves.
+struct Summary {
+    Position upto = 0;
+    std::int64_t tokens = 0;  // estimated
+    std::string text;
+    UnixSeconds created_at = 0;
 };
 
 struct BegunRun {
@@ -225,6 +270,7 @@ struct BegunRun {
     BranchNo branch{};
     std::string conversation_instructions;
     PromptPlan prompt;
+    std::optional<Summary> summary;  // of what comes before prompt.anchor
     UnixSeconds created_at = 0;
     std::optional<std::string> continued;  // the text of the answer that the run goes on with
 };

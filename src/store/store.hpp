@@ -16,8 +16,15 @@
 
 #include "base/error.hpp"
 #include "net/task.hpp"
+#include "store/backup_store.hpp"
+#include "store/branch_store.hpp"
+#include "store/context_store.hpp"
+#include "store/export_store.hpp"
 #include "store/file_rows.hpp"
+#include "store/import_store.hpp"
+#include "store/organise_store.hpp"
 #include "store/rows.hpp"
+#include "store/search_store.hpp"
 
 namespace confab::store {
 
@@ -76,8 +83,6 @@ public:
         ConversationId id,
         std::vector<NewItem> items
     ) = 0;
-    // A page of the active branch's path; capped by rows and by kPageBytesMax.
-    virtual Task<Result<Page<Item>>> list_items(UserNo user, ConversationId id, PageRequest<ItemId> request) = 0;
     virtual Task<Result<Item>> find_item(UserNo user, ConversationId conversation, ItemId item) = 0;  // whole
     // The user's items with these ids, whole and in this order, in whatever conversations they stand. `not_found` names
     // the first that is missing as its index in `param`; `too_large` when their bodies exceed `bytes_max`.
@@ -92,7 +97,7 @@ public:
 
     // One transaction: the input items, the run row, the conversation's title (from the first user text, when it has
     // none) and the prompt's anchor. Errors: `not_found` (conversation), `invalid_request` with code
-    // previous_response_not_found, conversation_locked (param conversation), nothing_to_answer (param input), or
+    // previous_response_not_found, item_not_found (param after), conversation_locked (param conversation), nothing_to_answer (param input), or
     // nothing_to_continue (param continue).
     virtual Task<Result<BegunRun>> begin_run(NewRun run) = 0;
     virtual Task<Status> append_run_chunks(std::vector<RunChunk> chunks) = 0;
@@ -143,7 +148,18 @@ public:
     virtual Task<Status> put_setting(std::string name, std::string value) = 0;
 };
 
-class Store : public AccountStore, public ConversationStore, public RunStore, public FileStore, public SettingStore {
+class Store : public AccountStore,
+              public ConversationStore,
+              public OrganiseStore,
+              public BranchStore,
+              public RunStore,
+              public SearchStore,
+              public FileStore,
+              public SettingStore,
+              public ExportStore,
+              public BackupStore,
+              public ImportStore,
+              public ContextStore {
 public:
     // Answers when the engine can read and write.
     virtual Task<Status> ping() = 0;

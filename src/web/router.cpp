@@ -129,6 +129,9 @@ std::optional<std::string> decode_path(std::string_view text) {
     std::string result;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '%') {
+            if (text[i] == '\0' || text[i] == '\\') {
+                return std::nullopt;
+            }
             result += text[i];
             continue;
         }

@@ -69,7 +69,8 @@ private:
     std::vector<Entry> routes_;
 };
 
-// Percent-decoding of a path. Nothing when it is malformed or would yield NUL, a slash, a backslash or invalid UTF-8.
+// Percent-decoding of a path. Nothing when it is malformed, holds NUL, a backslash or invalid UTF-8,
+// escaped or not, or an escaped slash.
 std::optional<std::string> decode_path(std::string_view text);
 // Decodes "a=1&b=2"; '+' means a space. Malformed escapes are kept as they are.
 std::vector<std::pair<std::string, std::string>> decode_query(std::string_view text);

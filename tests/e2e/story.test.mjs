@@ -144,10 +144,14 @@ describe('the first chat', { skip: kNoBrowser }, () => {
     await visitor.$('conversation-item').filter({ hasText: 'Renamed – 漢字' }).waitFor();
   });
 
-  stepOf('deletes a conversation, after asking', async () => {
+  stepOf('deletes a conversation for good, after asking', async () => {
     const row = visitor.$('conversation-item').filter({ hasText: 'Renamed' });
     await openMenu(row);
     await visitor.$('delete').click();
+    await row.waitFor({ state: 'detached' });
+    await visitor.$('view-trash').click();
+    await openMenu(row);
+    await visitor.$('delete-for-good').click();
     await visitor.$('confirm-delete').click();
     await row.waitFor({ state: 'detached' });
     await visitor.page.reload();

@@ -135,6 +135,11 @@ const kScripts = {
     finish: 'stop',
   }),
   agent: agentPlan,
+  window: windowPlan,
+  tight: windowPlan,
+  heavy: windowPlan,
+  notes: notesPlan,
+  sleepynotes: notesPlan,
   restless: (script) => ({
     deltas: Array.from({ length: script.count }, (_, i) => (i % 2 ? { content: 'w' } : { reasoning_content: 't' })), finish: 'stop',
   }),
@@ -147,6 +152,32 @@ const kScripts = {
   'nonstream-only': (script) => ({ ...text(wordsPieces(script.count)), noStream: true }),
 };
 
+/** The tokens of a request as `script-window`, `script-tight` and `script-heavy` count them: a quarter of the characters, or half of them. */
+export function promptTokens(body) {
+  const chars = (body.messages ?? []).reduce((sum, message) => sum + textOf(message).length, 0);
+  return Math.ceil(chars / (parseModel(body.model)?.kind === 'heavy' ? 2 : 4));
+}
+
+/** A model with a window of N tokens: `window` names it when it refuses, `tight` and `heavy` do not. */
+function windowPlan(script, body) {
+  const tokens = promptTokens(body);
+  if (tokens <= script.count) return text(splitWords(countText(body.messages ?? [])));
+  const message = script.kind === 'window'
+    ? `This model's maximum context length is ${script.count} tokens. However, your messages resulted in ${tokens} tokens.`
+    : 'The prompt is too long for this model.';
+  return { ...text([]), status: 400, error: { error: { message, type: 'invalid_request_error', param: 'messages', code: 'context_length_exceeded' } } };
+}
+
+export const isNotesRequest = (body) => textOf(body.messages?.[0]).startsWith('You keep the notes');
+
+/** Writes notes when asked to (`sleepynotes` never ends them): which of the marks m0, m1, ... it has been told of, by the notes so far or by the messages since. */
+function notesPlan(script, body) {
+  if (!isNotesRequest(body)) return text(splitWords(countText(body.messages ?? [])));
+  const marks = [...textOf(body.messages[1]).matchAll(/\bm(\d+)\b/g)].map((match) => Number(match[1]));
+  if (script.kind === 'sleepynotes') return { ...text(['NOTES']), ending: 'stall' };
+  return text([`NOTES m${Math.min(...marks)} to m${Math.max(...marks)}`]);
+}
+
 /** The plan for one request, or null when the model is unknown. */
 export function planFor(body) {
   const script = parseModel(body.model);
@@ -158,8 +189,7 @@ export function planFor(body) {
 }
 
 export function usageOf(plan, body) {
-  const chars = (body.messages ?? []).reduce((sum, message) => sum + textOf(message).length, 0);
-  const prompt = Math.ceil(chars / 4);
+  const prompt = promptTokens(body);
   return { prompt_tokens: prompt, completion_tokens: plan.deltas.length, total_tokens: prompt + plan.deltas.length };
 }
 

@@ -19,9 +19,12 @@ export const kListedModels = [
 const kRequestsKept = 200;
 const kFlushMs = 50;
 
-/** Starts a server; `port` 0 takes a free one. Returns the handle that tests hold; `close()` breaks every connection. */
-export async function startModelServer({ port = 0 } = {}) {
-  const state = { sockets: new Set(), requests: [], counts: freshCounts() };
+/**
+ * Starts a server; `port` 0 takes a free one. `listed` are further entries of `/v1/models`, with whatever members. Returns the handle that
+ * tests hold; `close()` breaks every connection.
+ */
+export async function startModelServer({ port = 0, listed = [] } = {}) {
+  const state = { listed, sockets: new Set(), requests: [], counts: freshCounts() };
   const server = http.createServer((req, res) => {
     handle(state, req, res).catch((error) => {
       if (!res.headersSent) sendJson(res, 500, { error: { message: String(error), type: 'server_error', param: null, code: null } });
@@ -79,7 +82,8 @@ async function handle(state, req, res) {
   state.requests.push({ method: req.method, path, headers: req.headers, text, body });
   if (state.requests.length > kRequestsKept) state.requests.shift();
   if (req.method === 'GET' && path === '/v1/models') {
-    const data = kListedModels.map((id) => ({ id, object: 'model', created: kCreated, owned_by: 'scripts' }));
+    const named = kListedModels.map((id) => ({ id, object: 'model', created: kCreated, owned_by: 'scripts' }));
+    const data = [...named, ...state.listed];
     return sendJson(res, 200, { object: 'list', data });
   }
   if (req.method === 'POST' && path === '/v1/chat/completions') return complete(state, body, res);
@@ -96,7 +100,7 @@ async function complete(state, body, res) {
   await answer.pause(plan.script.delay);
   if (plan.status) {
     answer.finished = true;
-    return sendJson(res, plan.status, errorBody(plan.status), plan.status === 429 ? { 'retry-after': '1' } : {});
+    return sendJson(res, plan.status, plan.error ?? errorBody(plan.status), plan.status === 429 ? { 'retry-after': '1' } : {});
   }
   if (plan.html) {
     answer.finished = true;

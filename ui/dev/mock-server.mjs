@@ -6,7 +6,9 @@ import { createServer } from 'node:http';
 import { readFileSync, readdirSync } from 'node:fs';
 import { extname } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { answers, giantText, picture, refusal, seedConversations, thoughts, toolCalls } from './mock-data.mjs';
+import { answers, picture, refusal, seedConversations, thoughts, toolCalls } from './mock-data.mjs';
+import { giantItem, Tree } from './mock-history.mjs';
+import { organise } from './mock-organise.mjs';
 
 const option = (name, standard) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -37,7 +39,7 @@ let sessions = [
   { id: 'sess_2', created_at: now() - 86400 * 5, last_seen_at: now() - 86400, user_agent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Safari/604', current: false },
 ];
 let upstreams = mode === 'full' ? [{ name: 'ollama', base_url: 'http://127.0.0.1:11434/v1', ok: true, error: null, source: 'config' }, { name: 'workstation', base_url: 'http://10.0.0.7:8000/v1', ok: false, error: 'connection refused', source: 'stored' }] : [];
-const conversations = new Map(); // id -> {meta, items | giant}
+const conversations = new Map(); // id -> {meta, tree}
 const runs = new Map();
 const files = new Map(); // id -> {meta, data}
 
@@ -47,13 +49,14 @@ const models = () =>
     ? modelNames.map((name) => ({ id: name, object: 'model', created: 1, owned_by: 'ollama', upstream: 'ollama' }))
     : [{ id: 'confab-demo', object: 'model', created: 1, owned_by: 'confab', upstream: 'confab' }];
 
-function newConversation(fields = {}) {
+function newConversation(fields = {}, kept = true) {
   const meta = {
     id: id('conv'), object: 'conversation', created_at: now(), metadata: {}, title: null, updated_at: now(), model: null, pinned: false,
-    archived: false, head_item_id: null, active_response_id: null, last_response: null, ...fields,
+    archived: false, active_response_id: null, last_response: null, folder_id: null, tags: [], deleted_at: null, compaction: null, ...fields,
   };
-  const conversation = { meta, items: [], giant: 0 };
-  conversations.set(meta.id, conversation);
+  const conversation = { meta, tree: new Tree() };
+  Object.defineProperty(meta, 'head_item_id', { get: () => conversation.tree.head, enumerable: true });
+  if (kept) conversations.set(meta.id, conversation);
   return conversation;
 }
 
@@ -72,51 +75,15 @@ if (mode === 'full') {
   for (const { title, age, turns, last } of seedConversations) {
     const one = newConversation({ id: `conv_${title.toLowerCase().replace(/\W+/g, '-')}`, title, updated_at: now() - age, created_at: now() - age, model: 'llama3.3:70b' });
     for (const [role, text, more] of turns) {
-      if (role === 'item') one.items.push({ id: id('item'), created_at: now() - age, response_id: 'resp_seed', model: 'llama3.3:70b', ...text });
-      else if (role === 'images') one.items.push(message('user', '', { created_at: now() - age, content: [...(text ? [{ type: 'input_text', text }] : []), ...more.map((file_id) => ({ type: 'input_image', file_id, detail: 'auto' }))] }));
-      else one.items.push(message(role, text, { created_at: now() - age, ...(role === 'assistant' ? { model: 'llama3.3:70b', response_id: 'resp_seed' } : {}), ...more }));
+      if (role === 'item') one.tree.append({ id: id('item'), created_at: now() - age, response_id: 'resp_seed', model: 'llama3.3:70b', ...text });
+      else if (role === 'images') one.tree.append(message('user', '', { created_at: now() - age, content: [...(text ? [{ type: 'input_text', text }] : []), ...more.map((file_id) => ({ type: 'input_image', file_id, detail: 'auto' }))] }));
+      else one.tree.append(message(role, text, { created_at: now() - age, ...(role === 'assistant' ? { model: 'llama3.3:70b', response_id: 'resp_seed' } : {}), ...more }));
     }
-    one.meta.head_item_id = one.items.at(-1).id;
     one.meta.last_response = last ?? { id: 'resp_seed', status: 'completed', model: 'llama3.3:70b', error: null, incomplete_details: null };
   }
   const giant = newConversation({ id: 'conv_giant', title: 'A hundred thousand messages', updated_at: now() - 3 * 86400, model: 'llama3.3:70b' });
-  giant.giant = giantCount;
+  giant.tree = new Tree(giantCount, giantItem);
   for (let i = 0; i < 300; i++) newConversation({ title: `Older chat number ${i + 1}`, updated_at: now() - (8 + i) * 86400, created_at: now() - (8 + i) * 86400 });
-}
-
-// --- items: those of the giant conversation are made when asked for
-const giantItem = (n) => message(n % 2 ? 'assistant' : 'user', giantText(n), { id: `msg_g${String(n).padStart(7, '0')}`, created_at: 1_700_000_000 + n * 30, ...(n % 2 ? { model: 'llama3.3:70b', response_id: 'resp_seed' } : {}) });
-
-function itemAt(conversation, n) {
-  return n < conversation.giant ? giantItem(n) : conversation.items[n - conversation.giant];
-}
-
-function indexOf(conversation, itemId) {
-  const match = /^msg_g(\d{7})$/.exec(itemId);
-  if (match) return Number(match[1]);
-  const at = conversation.items.findIndex((item) => item.id === itemId);
-  return at < 0 ? -1 : at + conversation.giant;
-}
-
-function page(conversation, query) {
-  const limit = Math.min(100, Number(query.get('limit') ?? 20));
-  const ascending = query.get('order') === 'asc';
-  const total = conversation.giant + conversation.items.length;
-  const after = query.get('after');
-  let at = after ? indexOf(conversation, after) : ascending ? -1 : total;
-  if (after && at < 0) throw new Failure(400, 'invalid_cursor', 'No such item.', 'after');
-  const data = [];
-  const step = ascending ? 1 : -1;
-  let bytes = 0;
-  for (at += step; at >= 0 && at < total && data.length < limit; at += step) {
-    let item = itemAt(conversation, at);
-    const text = item.content?.[0]?.text ?? '';
-    if (text.length > 65536) item = { ...item, content: [{ ...item.content[0], text: text.slice(0, 65536) }], truncated: true, bytes: Buffer.byteLength(text) };
-    bytes += Math.min(text.length, 65536);
-    if (data.length && bytes > 262144) break;
-    data.push(item);
-  }
-  return { object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: at >= 0 && at < total };
 }
 
 // --- runs
@@ -202,9 +169,8 @@ async function speak(run, prompt, status) {
 // The items of a finished answer become the conversation's in one step with its end.
 function commit(run) {
   const { response, conversation, continued } = run;
-  if (continued && response.output.length) conversation.items.splice(conversation.items.indexOf(continued), 1);
-  for (const item of response.output) conversation.items.push({ ...item, created_at: now(), response_id: response.id, model: response.model, ...(item.type === 'message' ? { usage: response.usage, timing: response.timing } : {}) });
-  conversation.meta.head_item_id = conversation.items.at(-1)?.id ?? null;
+  if (continued && response.output.length) conversation.tree.remove(continued.id);
+  for (const item of response.output) conversation.tree.append({ ...item, created_at: now(), response_id: response.id, model: response.model, ...(item.type === 'message' ? { usage: response.usage, timing: response.timing } : {}) });
 }
 
 async function play(run, prompt) {
@@ -349,7 +315,7 @@ async function handle(request, response) {
     return file(response, path);
   }
   const upload = path === '/v1/files' && method === 'POST';
-  const body = !upload && (method === 'POST' || method === 'PATCH') ? await bodyOf(request) : {};
+  const body = !upload && path !== '/api/imports' && /POST|PATCH|PUT/.test(method) ? await bodyOf(request) : {};
   const enter = (status) => {
     const cookie = randomBytes(16).toString('hex');
     cookies.add(cookie);
@@ -430,22 +396,29 @@ async function handle(request, response) {
     return response.end(one.data);
   }
   if (path === '/v1/responses' && method === 'POST') {
+    const content = typeof body.input === 'string' ? [{ type: 'input_text', text: body.input }] : body.input.flatMap((item) => (typeof item.content === 'string' ? [{ type: 'input_text', text: item.content }] : (item.content ?? [])));
+    if (!body.conversation && body.store === false) {
+      const asked = body.input.findLast((item) => item.role === 'user')?.content.find((part) => part.text)?.text ?? '';
+      return tail(startRun(newConversation({}, false), body.model, asked), 0, request, response);
+    }
     const conversation = find(body.conversation);
+    const { tree } = conversation;
     if (conversation.meta.active_response_id) throw new Failure(400, 'conversation_locked', 'Another answer is being written in this conversation.', 'conversation');
-    const newest = conversation.items.at(-1);
-    const asked = () => conversation.items.findLast((item) => item.role === 'user')?.content.find((part) => part.text)?.text ?? '';
+    const newest = tree.newest;
+    const asked = () => tree.newestUser()?.content.find((part) => part.text)?.text ?? '';
     if (body.continue) {
       if (newest?.role !== 'assistant' || newest.status !== 'incomplete') throw new Failure(400, 'nothing_to_continue', 'The newest item of the conversation is not an incomplete answer.', 'continue');
       return tail(startRun(conversation, body.model, asked().replace('fail-late', ''), newest), 0, request, response);
     }
-    const content = typeof body.input === 'string' ? [{ type: 'input_text', text: body.input }] : body.input.flatMap((item) => (typeof item.content === 'string' ? [{ type: 'input_text', text: item.content }] : item.content));
     const text = content.map((part) => part.text ?? '').join('');
     for (const part of content) if (part.file_id && !files.has(part.file_id)) throw new Failure(404, 'file_not_found', `There is no file ${part.file_id}.`, 'input');
     if (text.includes('refuse-http')) throw new Failure(429, 'rate_limit_exceeded', 'You have used up your requests for this minute. Try again in 20 seconds.');
+    if (body.after !== undefined) {
+      if (body.after !== null && !tree.has(body.after)) throw new Failure(400, 'item_not_found', 'No such item.', 'after');
+      tree.setHead(body.after);
+    }
     if (content.length) {
-      const item = message('user', '', { content });
-      conversation.items.push(item);
-      conversation.meta.head_item_id = item.id;
+      tree.append(message('user', '', { content }));
       conversation.meta.title ??= text.slice(0, 48) || 'Images';
     }
     conversation.meta.updated_at = now();
@@ -466,41 +439,50 @@ async function handle(request, response) {
     if (url.searchParams.get('stream') === 'true') return tail(run, Number(url.searchParams.get('starting_after') ?? -1) + 1, request, response);
     return send(200, run.response);
   }
-  if (path === '/v1/conversations' && method === 'GET') {
-    const all = [...conversations.values()].map((one) => one.meta).sort((a, b) => b.updated_at - a.updated_at);
-    const limit = Number(url.searchParams.get('limit') ?? 20);
-    const start = all.findIndex((one) => one.id === url.searchParams.get('after')) + 1;
-    const data = all.slice(start, start + limit);
-    await sleep(120);
-    return send(200, { object: 'list', data, first_id: data[0]?.id, last_id: data.at(-1)?.id, has_more: start + limit < all.length });
-  }
+  const fail = (status, code, text, param) => new Failure(status, code, text, param);
+  if (await organise({ path, method, url, body, request, response, send, list, find, conversations, newConversation, fail, now, id, admin: user })) return;
   if (path === '/v1/conversations') return send(200, newConversation({ model: body.model ?? null, title: body.title ?? null }).meta);
   match = /^\/(v1|api)\/conversations\/([^/]+)(\/items)?(?:\/([^/]+))?$/.exec(path);
   if (match) {
     const conversation = find(decodeURIComponent(match[2]));
-    if (match[4]) {
-      const at = indexOf(conversation, match[4]);
-      const item = at >= 0 ? itemAt(conversation, at) : undefined;
+    const { tree, meta } = conversation;
+    if (match[4] === 'head') {
+      if (body.item_id !== null && !tree.has(body.item_id)) throw new Failure(404, 'item_not_found', 'No such item.');
+      tree.setHead(body.descend ? tree.leafOf(body.item_id) : body.item_id);
+      return send(200, meta);
+    }
+    if (match[4] === 'fork') {
+      if (!tree.has(body.item_id)) throw new Failure(404, 'item_not_found', 'No such item.');
+      const path = tree.path(body.item_id);
+      const copy = newConversation({ title: meta.title, model: meta.model, tags: meta.tags });
+      copy.tree = new Tree(path.giant, giantItem);
+      for (const one of path.ids) copy.tree.append({ ...tree.nodes.get(one).item, id: id('msg') });
+      return send(201, copy.meta);
+    }
+    if (match[4] && match[3]) {
+      const item = tree.get(decodeURIComponent(match[4]));
       if (!item) throw new Failure(404, 'item_not_found', 'No such item.');
       if (method === 'DELETE') {
-        conversation.items.splice(at - conversation.giant, 1);
-        return send(200, conversation.meta);
+        tree.remove(item.id);
+        return send(200, meta);
       }
       return send(200, item);
     }
     if (match[3]) {
       await sleep(60);
-      return send(200, page(conversation, url.searchParams));
+      return send(200, tree.page(url.searchParams, (code, param) => new Failure(code === 'invalid_cursor' ? 400 : 404, code, 'No such item.', param)));
     }
-    if (method === 'PATCH') {
-      Object.assign(conversation.meta, body);
-      return send(200, conversation.meta);
+    if (!match[4]) {
+      if (method === 'PATCH') {
+        Object.assign(meta, body, body.folder_id === '' ? { folder_id: null } : {}, body.compaction === '' ? { compaction: null } : {});
+        return send(200, meta);
+      }
+      if (method === 'DELETE') {
+        conversations.delete(meta.id);
+        return send(200, { id: meta.id, object: 'conversation.deleted', deleted: true });
+      }
+      return send(200, meta);
     }
-    if (method === 'DELETE') {
-      conversations.delete(conversation.meta.id);
-      return send(200, { id: conversation.meta.id, object: 'conversation.deleted', deleted: true });
-    }
-    return send(200, conversation.meta);
   }
   throw new Failure(404, 'not_found', 'No such route.');
 }

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { picture } from '../dev/mock-data.mjs';
+import { historyCases } from './history-cases.mjs';
 
 const word = process.argv[2] ?? '';
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -576,24 +577,31 @@ const cases = {
   async 'rename and delete'(page) {
     await signIn(page, full);
     const row = (text) => page.getByTestId('conversation-item').filter({ hasText: text });
-    await row('Sourdough').hover();
-    await row('Sourdough').getByTestId('conversation-menu').click();
+    await row('Letter to').hover();
+    await row('Letter to').getByTestId('conversation-menu').click();
     await page.getByTestId('rename').click();
     await page.locator('.edit').fill('Bread');
     await page.keyboard.press('Enter');
     await row('Bread').hover();
     await row('Bread').getByTestId('conversation-menu').click();
     await page.getByTestId('delete').click();
-    await page.getByTestId('confirm-delete').click();
     await row('Bread').waitFor({ state: 'detached' });
   },
   async 'the list of chats pages on scrolling'(page) {
     await signIn(page, full);
-    for (let i = 0; i < 14; i++) {
-      await page.evaluate(() => (document.querySelector('nav.scroller').scrollTop = 1e9));
-      await page.waitForTimeout(200);
-    }
-    assert.ok((await page.getByTestId('conversation-item').count()) > 300);
+    const to = (top) => page.evaluate((wanted) => (document.querySelector('nav.scroller').scrollTop = wanted), top);
+    const list = page.getByTestId('conversation-list').getByTestId('conversation-item');
+    const first = await list.first().innerText();
+    await until(async () => {
+      await to(1e9);
+      return (await list.last().innerText()).includes('number 300');
+    });
+    assert.ok((await list.count()) <= 240, 'far ends are let go');
+    await until(async () => {
+      await to(0);
+      return (await list.first().innerText()) === first;
+    });
+    assert.ok((await list.count()) <= 240);
   },
   async 'keyboard: model, menu focus, shortcuts, draft'(page) {
     await signIn(page, full);
@@ -671,6 +679,8 @@ const cases = {
     await page.getByTestId('login-email').waitFor();
   },
 };
+
+Object.assign(cases, historyCases({ full, signIn, ask, answers, finished, until }));
 
 let failed = 0;
 for (const [name, run] of Object.entries(cases)) {

@@ -1,9 +1,11 @@
 // Beginning a run. From its commit on nothing of the turn is lost.
 #include "base/clock.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/head.hpp"
 #include "store/sqlite/items.hpp"
-#include "store/sqlite/prompt_plan.hpp"
+#include "store/sqlite/run_prompt.hpp"
 #include "store/sqlite/runs.hpp"
+#include "store/sqlite/summaries.hpp"
 #include "store/sqlite/title.hpp"
 
 namespace confab::store::sqlite {
@@ -23,12 +25,16 @@ struct Place {
 // What the target's conversation row says.
 Result<Place> load_place(Connection& db, ConversationNo conversation) {
     auto found = db.use(
-        "SELECT conv, id, hidden, instructions, title <> '' FROM conversations WHERE conv = ?1 AND deleted_at IS NULL",
+        "SELECT conv, id, hidden, instructions, title <> '', trashed_at IS NOT NULL FROM conversations "
+        "WHERE conv = ?1 AND deleted_at IS NULL",
         conversation
     );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such conversation.");
+    }
+    if (found.get<bool>(5)) {
+        return conversation_in_trash();
     }
     Place place;
     place.conversation = found.get<ConversationNo>(0);
@@ -55,14 +61,20 @@ Result<Place> open_hidden_conversation(Connection& db, UserNo user, UnixSeconds 
     return place;
 }
 
-Result<Place> continue_conversation(Connection& db, UserNo user, ConversationId id) {
-    TRY(const ConversationHandle handle, open_conversation(db, user, id));
-    TRY(const bool locked, is_locked(db, handle.no, handle.active_branch));
+// On the active branch, or right after an item: that place becomes the active one.
+Result<Place> continue_conversation(Connection& db, UserNo user, const RunTarget& target) {
+    TRY(const ConversationHandle handle, open_conversation(db, user, *target.conversation));
+    TRY(const bool locked, is_locked(db, handle.no));
     if (locked) {
         return conversation_locked();
     }
     TRY(Place place, load_place(db, handle.no));
-    TRY(place.branch, load_branch(db, handle.no, handle.active_branch));
+    if (target.after) {
+        TRY(place.branch, branch_after(db, handle.no, target.after->item, "after"));
+        TRY_VOID(activate_branch(db, handle.no, place.branch.no));
+    } else {
+        TRY(place.branch, load_branch(db, handle.no, handle.active_branch));
+    }
     return place;
 }
 
@@ -108,7 +120,7 @@ Result<Place> find_place(Connection& db, const NewRun& run, UnixSeconds now) {
         return base::invalid("previous_response_id", "Give either a conversation or a previous response.");
     }
     if (target.conversation) {
-        return continue_conversation(db, run.user, *target.conversation);
+        return continue_conversation(db, run.user, target);
     }
     return target.previous_response ? continue_run(db, run) : open_hidden_conversation(db, run.user, now);
 }
@@ -194,6 +206,17 @@ Result<RunNo> insert_run(
     return static_cast<RunNo>(db.inserted_key());
 }
 
+Status plan_prompt_of(Connection& db, const NewRun& run, Place& place, BegunRun& begun) {
+    PromptWanted wanted{place.conversation, run.prompt_tokens_max, run.truncation};
+    if (run.count_tokens != nullptr) {
+        wanted.tokens_max -= run.count_tokens(place.instructions);
+    }
+    TRY(auto planned, plan_run_prompt(db, wanted, place.branch));
+    begun.prompt = planned.plan;
+    begun.summary = std::move(planned.summary);
+    return {};
+}
+
 // What the first call with the same id answered.
 Result<std::optional<BegunRun>> find_repeated(Connection& db, const NewRun& run) {
     auto found = db.use(
@@ -218,6 +241,10 @@ Result<std::optional<BegunRun>> find_repeated(Connection& db, const NewRun& run)
     begun.conversation_instructions = found.get<std::string>(5);
     begun.prompt = {found.integer(6), found.integer(7), found.integer(8)};
     begun.created_at = found.integer(9);
+    if (begun.prompt.anchor > 1) {
+        TRY(begun.prompt.question, find_question(db, begun.conversation_no, begun.branch, begun.prompt.anchor));
+        TRY(begun.summary, find_summary(db, begun.conversation_no, begun.branch, begun.prompt.anchor - 1));
+    }
     if (const Position continues = found.integer(11); continues > 0) {
         const auto item = load_item(db, {begun.conversation_no, begun.branch, continues});
         begun.continued = item ? item->body : std::string();  // it may have been replaced already
@@ -254,7 +281,7 @@ Result<BegunRun> begin_run(Connection& db, const NewRun& run) {
     begun.branch = place.branch.no;
     begun.conversation_instructions = place.instructions;
     begun.created_at = now;
-    TRY(begun.prompt, plan_prompt(db, place.conversation, place.branch, run.prompt_tokens_max));
+    TRY_VOID(plan_prompt_of(db, run, place, begun));
     TRY(begun.no, insert_run(db, run, place, begun, input_first, continued ? continued->position : 0));
     if (continued) {
         begun.continued = std::move(continued->body);

@@ -2,6 +2,7 @@
 #include "base/clock.hpp"
 #include "store/sqlite/conversations.hpp"
 #include "store/sqlite/items.hpp"
+#include "store/sqlite/siblings.hpp"
 
 namespace confab::store::sqlite {
 
@@ -29,6 +30,7 @@ Result<std::optional<std::vector<Item>>> find_repeated(
         TRY(Item found, load_item(db, *place));
         repeated.push_back(std::move(found));
     }
+    TRY_VOID(add_relations(db, conversation, repeated));
     return repeated;
 }
 
@@ -60,7 +62,10 @@ Result<std::vector<Item>> append_items(
     if (repeated) {
         return *std::move(repeated);
     }
-    TRY(const bool locked, is_locked(db, handle.no, handle.active_branch));
+    if (handle.in_trash) {
+        return conversation_in_trash();
+    }
+    TRY(const bool locked, is_locked(db, handle.no));
     if (locked) {
         return conversation_locked();
     }
@@ -74,36 +79,8 @@ Result<std::vector<Item>> append_items(
     for (const NewItem& item : items) {
         appended.push_back(item_as_appended(item, branch.no, ++position, now));
     }
+    TRY_VOID(add_relations(db, handle.no, appended));
     return appended;
-}
-
-// An older page goes up from the cursor itself: it stays on the cursor's path even when another branch has become the
-// active one. A newer page follows the active branch, which the cursor must be on.
-Result<Page<Item>> list_items(Connection& db, UserNo user, ConversationId id, const PageRequest<ItemId>& request) {
-    TRY(const ConversationHandle handle, open_conversation(db, user, id));
-    TRY(const Branch branch, load_branch(db, handle.no, handle.active_branch));
-    std::optional<ItemPlace> after;
-    if (request.after) {
-        TRY(after, find_item_place(db, *request.after));
-        if (!after || after->conversation != handle.no) {
-            return base::invalid("after", "There is no such item in this conversation.");
-        }
-    }
-    const PageCaps caps{request.limit};
-    if (request.order == Order::descending) {
-        const ItemPlace last = after ? ItemPlace{handle.no, after->branch, after->position - 1}
-                                     : ItemPlace{handle.no, branch.no, branch.head};
-        return load_items_descending(db, last, 1, caps);
-    }
-    const Position from = after ? after->position : 1;
-    TRY(auto path, load_path(db, handle.no, branch.no, from, branch.head));
-    if (after) {
-        if (path.empty() || path.front().branch != after->branch) {
-            return base::invalid("after", "This item is not on the conversation's active branch.");
-        }
-        ++path.front().first;
-    }
-    return load_items_ascending(db, handle.no, path, caps);
 }
 
 Result<Item> find_item(Connection& db, UserNo user, ConversationId conversation, ItemId item) {
@@ -112,7 +89,9 @@ Result<Item> find_item(Connection& db, UserNo user, ConversationId conversation,
     if (!place || place->conversation != handle.no) {
         return no_such_item();
     }
-    return load_item(db, *place);
+    TRY(Item found, load_item(db, *place));
+    TRY_VOID(add_relations(db, handle.no, std::span(&found, 1)));
+    return found;
 }
 
 Result<std::vector<Item>> find_items(

@@ -1,6 +1,7 @@
 #include "store/sqlite/conversations.hpp"
 
 #include "store/sqlite/items.hpp"
+#include "store/sqlite/organise.hpp"
 
 namespace confab::store::sqlite {
 
@@ -8,7 +9,8 @@ namespace {
 
 #define CONVERSATION_COLUMNS                                                                                    \
     "SELECT conv, id, user_no, title, model, instructions, metadata, pinned, archived, active_br, created_at, " \
-    "updated_at "                                                                                               \
+    "updated_at, trashed_at, compaction, "                                                                      \
+    "(SELECT f.id FROM folders f WHERE f.folder = conversations.folder AND f.deleting = 0) "                    \
     "FROM conversations "
 
 // The row itself; head and runs are added by add_newest.
@@ -26,6 +28,9 @@ Conversation read_conversation(const Statement& row) {
     conversation.active_branch = row.get<BranchNo>(9);
     conversation.created_at = row.integer(10);
     conversation.updated_at = row.integer(11);
+    conversation.trashed_at = row.get<std::optional<UnixSeconds>>(12);
+    conversation.compaction = row.get<Compaction>(13);
+    conversation.folder = row.get<std::optional<FolderId>>(14);
     return conversation;
 }
 
@@ -46,8 +51,9 @@ Result<RunSummary> load_run_summary(Connection& db, RunNo run) {
     return summary;
 }
 
-// The newest item and run of the active branch: a few seeks, whatever the length.
+// The tags, and the newest item and run of the active branch: a few seeks, whatever the length.
 Status add_newest(Connection& db, Conversation& conversation) {
+    TRY(conversation.tags, load_tags(db, conversation.no));
     TRY(const Branch branch, load_branch(db, conversation.no, conversation.active_branch));
     TRY(const auto newest, find_newest_item(db, conversation.no, branch, Which::any));
     if (newest) {
@@ -66,7 +72,7 @@ Status add_newest(Connection& db, Conversation& conversation) {
 Result<ConversationNo> insert_conversation(Connection& db, const NewConversation& conversation, UnixSeconds now) {
     TRY_VOID(db.run(
         "INSERT INTO conversations (id, user_no, hidden, active_br, title, model, instructions, metadata, created_at, "
-        "updated_at) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+        "updated_at, title_by) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?4 <> '')",
         conversation.id,
         conversation.user,
         kFirstBranch,
@@ -85,8 +91,8 @@ Result<ConversationNo> insert_conversation(Connection& db, const NewConversation
 
 Result<ConversationHandle> open_conversation(Connection& db, UserNo user, ConversationId id) {
     auto found = db.use(
-        "SELECT conv, active_br FROM conversations WHERE id = ?1 AND user_no = ?2 AND hidden = 0 AND deleted_at IS "
-        "NULL",
+        "SELECT conv, active_br, trashed_at IS NOT NULL FROM conversations WHERE id = ?1 AND user_no = ?2 AND hidden = 0 "
+        "AND deleted_at IS NULL",
         id,
         user
     );
@@ -94,7 +100,12 @@ Result<ConversationHandle> open_conversation(Connection& db, UserNo user, Conver
     if (!row) {
         return base::not_found("There is no such conversation.");
     }
-    return ConversationHandle{found.get<ConversationNo>(0), found.get<BranchNo>(1)};
+    return ConversationHandle{found.get<ConversationNo>(0), found.get<BranchNo>(1), found.get<bool>(2)};
+}
+
+Result<bool> is_locked(Connection& db, ConversationNo conversation) {
+    auto found = db.use("SELECT 1 FROM runs WHERE conv = ?1 AND status < 2", conversation);
+    return found.step();
 }
 
 Result<bool> is_locked(Connection& db, ConversationNo conversation, BranchNo branch) {
@@ -105,6 +116,15 @@ Result<bool> is_locked(Connection& db, ConversationNo conversation, BranchNo bra
 std::unexpected<base::Error> conversation_locked() {
     return base::invalid(
         "conversation", "An answer is being made in this conversation. Wait for it or cancel it.", "conversation_locked"
+    );
+}
+
+std::unexpected<base::Error> conversation_in_trash() {
+    return base::fail(
+        base::Errc::conflict,
+        "This conversation is in the trash. Restore it first.",
+        "conversation_in_trash",
+        "conversation"
     );
 }
 
@@ -144,75 +164,40 @@ Result<Conversation> update_conversation(
     TRY_VOID(db.run(
         "UPDATE conversations SET title = coalesce(?2, title), model = coalesce(?3, model), "
         "instructions = coalesce(?4, instructions), metadata = coalesce(?5, metadata), pinned = coalesce(?6, pinned), "
-        "archived = coalesce(?7, archived) WHERE conv = ?1",
+        "archived = coalesce(?7, archived), compaction = coalesce(?8, compaction), "
+        "title_by = CASE WHEN ?2 IS NULL THEN title_by ELSE ?2 <> '' END WHERE conv = ?1",
         handle.no,
         patch.title,
         patch.model,
         patch.instructions,
         patch.metadata,
         patch.pinned,
-        patch.archived
+        patch.archived,
+        patch.compaction
     ));
+    if (patch.folder) {
+        TRY_VOID(move_to_folder(db, user, handle.no, *patch.folder));
+    }
+    if (patch.tags) {
+        TRY_VOID(replace_tags(db, user, handle.no, *patch.tags));
+    }
     return find_conversation(db, user, id);
 }
 
-namespace {
-
-// A place in the list, exclusive.
-struct ListCursor {
-    UnixSeconds updated_at = 0;
-    std::int64_t conversation = 0;
-};
-
-constexpr ListCursor kListStart{INT64_MIN, INT64_MIN};
-constexpr ListCursor kListEnd{INT64_MAX, INT64_MAX};
-
-constexpr Sql kListDescending{
-    CONVERSATION_COLUMNS
-    "WHERE user_no = ?1 AND deleted_at IS NULL AND hidden = 0 AND (updated_at, conv) < (?2, ?3) "
-    "ORDER BY updated_at DESC, conv DESC LIMIT ?4"
-};
-constexpr Sql kListAscending{
-    CONVERSATION_COLUMNS
-    "WHERE user_no = ?1 AND deleted_at IS NULL AND hidden = 0 AND (updated_at, conv) > (?2, ?3) "
-    "ORDER BY updated_at, conv LIMIT ?4"
-};
-#undef CONVERSATION_COLUMNS
-
-// A deleted conversation is still a good cursor: its row remains.
-Result<ListCursor> find_list_cursor(Connection& db, UserNo user, const PageRequest<ConversationId>& request) {
-    if (!request.after) {
-        return request.order == Order::descending ? kListEnd : kListStart;
-    }
-    auto found = db.use(
-        "SELECT updated_at, conv FROM conversations WHERE id = ?1 AND user_no = ?2 AND hidden = 0", *request.after, user
-    );
+Result<Conversation> load_conversation(Connection& db, ConversationNo conversation) {
+    auto found = db.use(CONVERSATION_COLUMNS "WHERE conv = ?1", conversation);
     TRY(const bool row, found.step());
     if (!row) {
-        return base::invalid("after", "There is no such conversation.");
+        return base::not_found("There is no such conversation.");
     }
-    return ListCursor{found.integer(0), found.integer(1)};
+    Conversation loaded = read_conversation(found);
+    TRY_VOID(add_newest(db, loaded));
+    return loaded;
 }
-
-}  // namespace
+#undef CONVERSATION_COLUMNS
 
 Result<Page<Conversation>> list_conversations(Connection& db, UserNo user, const PageRequest<ConversationId>& request) {
-    TRY(const ListCursor cursor, find_list_cursor(db, user, request));
-    const Sql order = request.order == Order::descending ? kListDescending : kListAscending;
-    auto rows = db.use(order, user, cursor.updated_at, cursor.conversation, request.limit + 1);
-    Page<Conversation> page;
-    for (;;) {
-        TRY(const bool row, rows.step());
-        if (!row) {
-            return page;
-        }
-        if (page.rows.size() == request.limit) {
-            page.has_more = true;
-            return page;
-        }
-        page.rows.push_back(read_conversation(rows));
-        TRY_VOID(add_newest(db, page.rows.back()));
-    }
+    return list_filtered(db, user, {}, request);
 }
 
 }  // namespace confab::store::sqlite

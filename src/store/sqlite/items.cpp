@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "store/sqlite/search.hpp"
+#include "store/sqlite/summaries.hpp"
+
 namespace confab::store::sqlite {
 
 namespace {
@@ -21,6 +24,15 @@ Result<std::int64_t> next_body_key(Connection& db, UserNo user) {
     const std::int64_t next = newest.is_null(0) ? first + 1 : newest.integer(0) + 1;
     CONFAB_ASSERT(next <= last);
     return next;
+}
+
+Result<std::int64_t> find_body_key(Connection& db, const ItemPlace& place) {
+    auto found = db.use(
+        "SELECT mid FROM items WHERE conv = ?1 AND br = ?2 AND pos = ?3", place.conversation, place.branch, place.position
+    );
+    TRY(const bool row, found.step());
+    CONFAB_ASSERT(row);
+    return found.integer(0);
 }
 
 }  // namespace
@@ -94,12 +106,10 @@ Status delete_item_at(Connection& db, const ItemPlace& place, UnixSeconds now) {
     if (db.changed_rows() == 0) {
         return base::not_found("There is no such item.");
     }
-    return db.run(
-        "UPDATE bodies SET body = x'' WHERE mid = (SELECT mid FROM items WHERE conv = ?1 AND br = ?2 AND pos = ?3)",
-        place.conversation,
-        place.branch,
-        place.position
-    );
+    TRY_VOID(drop_summaries(db, place));
+    TRY(const std::int64_t mid, find_body_key(db, place));
+    TRY_VOID(forget_in_search(db, mid));
+    return db.run("UPDATE bodies SET body = x'' WHERE mid = ?1", mid);
 }
 
 Result<std::optional<NewestItem>> find_newest_item(

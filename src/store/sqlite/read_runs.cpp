@@ -2,6 +2,7 @@
 #include "store/sqlite/items.hpp"
 #include "store/sqlite/run_chunks.hpp"
 #include "store/sqlite/runs.hpp"
+#include "store/sqlite/siblings.hpp"
 
 namespace confab::store::sqlite {
 
@@ -117,10 +118,12 @@ Result<Page<Item>> list_input_items(Connection& db, UserNo user, ResponseId id, 
         }
     }
     const PageCaps caps{request.limit};
-    if (request.order == Order::ascending) {
-        return load_items_ascending(db, conversation, std::span(&input, 1), caps);
-    }
-    return load_items_descending(db, {conversation, input.branch, input.last}, input.first, caps);
+    const ItemPlace last{conversation, input.branch, input.last};
+    TRY(auto page,
+        request.order == Order::ascending ? load_items_ascending(db, conversation, std::span(&input, 1), caps)
+                                          : load_items_descending(db, last, input.first, caps));
+    TRY_VOID(add_relations(db, conversation, page.rows));
+    return page;
 }
 
 Result<RunNo> find_newest_run(Connection& db) {

@@ -1,13 +1,15 @@
 #include "store/sqlite/sqlite_store.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "store/blobs.hpp"
+#include "store/sqlite/copies.hpp"
 #include "store/sqlite/files.hpp"
 #include "store/sqlite/migrations.hpp"
+#include "store/sqlite/organise.hpp"
 #include "store/sqlite/runs.hpp"
+#include "store/sqlite/search.hpp"
 #include "store/sqlite/wipe.hpp"
 
 namespace confab::store {
@@ -29,46 +31,65 @@ void make_private_file(const std::string& path) {
     }
 }
 
-// One step of each kind of housekeeping; true: there is more of one.
-sqlite::Writer::Housekeeping housekeeping_in(const std::string& blob_dir) {
-    return [sweep = sqlite::BlobSweep(blob_dir)](sqlite::Connection& db) mutable -> Result<bool> {
-        TRY(const bool more_to_wipe, sqlite::wipe_step(db));
-        TRY(const bool more_to_sweep, sweep.step(db));
-        return more_to_wipe || more_to_sweep;
-    };
-}
+// Indexing costs a commit of its own: not for every group of writes, but soon enough that what was just sent is found.
+constexpr std::chrono::milliseconds kIndexEvery{300};
+// How often words of deleted messages are dropped from the index's segments, when there are any: it rewrites the index.
+constexpr std::chrono::hours kPurgeEvery{6};
+constexpr std::chrono::minutes kFirstPurge{10};  // after the start
+
+// One step of each kind of housekeeping.
+class Housekeeping {
+public:
+    using Housework = sqlite::Writer::Housework;
+
+    // Blobs stay while somebody holds them.
+    Housekeeping(const std::string& blob_dir, std::shared_ptr<const std::atomic<int>> blob_holds)
+        : sweep_(blob_dir), blob_holds_(std::move(blob_holds)) {}
+
+    Result<Housework> operator()(sqlite::Connection& db) {
+        TRY(bool more, sqlite::wipe_step(db));
+        TRY(const bool more_in_folders, sqlite::empty_folders_step(db));
+        more = more || more_in_folders;
+        if (blob_holds_->load() == 0) {
+            TRY(const bool more_to_sweep, sweep_.step(db));
+            more = more || more_to_sweep;
+        }
+        TRY(const Housework indexing, index(db));
+        return more ? Housework::more : indexing;
+    }
+
+private:
+    Result<Housework> index(sqlite::Connection& db) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now < next_indexing_) {
+            return Housework::later;
+        }
+        TRY(const bool more, sqlite::index_step(db));
+        next_indexing_ = more ? now : now + kIndexEvery;
+        if (more || now < next_purge_) {
+            return more ? Housework::more : Housework::none;
+        }
+        TRY(const bool more_to_purge, sqlite::purge_step(db));
+        next_purge_ = more_to_purge ? now : now + kPurgeEvery;
+        return more_to_purge ? Housework::later : Housework::none;
+    }
+
+    sqlite::BlobSweep sweep_;
+    std::shared_ptr<const std::atomic<int>> blob_holds_;
+    std::chrono::steady_clock::time_point next_indexing_{};
+    std::chrono::steady_clock::time_point next_purge_ = std::chrono::steady_clock::now() + kFirstPurge;
+};
 
 }  // namespace
 
-Result<SqliteStore::FileLock> SqliteStore::FileLock::take(const std::string& path) {
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0) {
-        return base::fail(base::Errc::internal, "Cannot open " + path + ".");
-    }
-    FileLock lock(descriptor);
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-        return base::fail(
-            base::Errc::unavailable,
-            "Another process has the database open (" + path + " is locked).",
-            "database_in_use"
-        );
-    }
-    return lock;
-}
-
-SqliteStore::FileLock::~FileLock() {
-    if (descriptor_ >= 0) {
-        ::close(descriptor_);
-    }
-}
-
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteOptions options) {
     sqlite3_soft_heap_limit64(kHeapBytes);
-    TRY(FileLock lock, FileLock::take(options.path + ".lock"));
+    TRY(FileLock lock, FileLock::take(lock_path(options.path)));
     TRY_VOID(prepare_blob_dir(blob_dir_beside(options.path)));
     make_private_file(options.path);
     TRY(auto writer, sqlite::Connection::open(options.path, sqlite::Access::read_write, options.counters));
     TRY_VOID(sqlite::migrate(*writer, sqlite::embedded_migrations()));
+    TRY_VOID(sqlite::abandon_all_copies(*writer));
     TRY(const RunNo newest_run, sqlite::find_newest_run(*writer));
     std::vector<Reader> readers;
     for (unsigned i = 0; i < options.readers; ++i) {
@@ -89,7 +110,8 @@ SqliteStore::SqliteStore(
 )
     : lock_(std::move(lock)),
       blob_dir_(blob_dir_beside(options.path)),
-      writer_(std::move(writer), options.path, options.counters, housekeeping_in(blob_dir_)),
+      blob_holds_(std::make_shared<std::atomic<int>>(0)),
+      writer_(std::move(writer), options.path, options.counters, Housekeeping(blob_dir_, blob_holds_)),
       readers_(std::move(readers), kReadsQueuedMax),
       newest_run_at_open_(newest_run_at_open) {}
 

@@ -8,6 +8,7 @@
 // answer `unavailable`. A lock file beside the database keeps a second process out.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -15,6 +16,7 @@
 
 #include "meter/counters.hpp"
 #include "net/blocking_pool.hpp"
+#include "store/file_lock.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/writer.hpp"
 #include "store/store.hpp"
@@ -61,10 +63,38 @@ public:
     Task<Result<std::optional<ResponseId>>> delete_conversation(UserNo user, ConversationId id) override;
     Task<Result<Page<Conversation>>> list_conversations(UserNo user, PageRequest<ConversationId> request) override;
     Task<Result<std::vector<Item>>> append_items(UserNo user, ConversationId id, std::vector<NewItem> items) override;
-    Task<Result<Page<Item>>> list_items(UserNo user, ConversationId id, PageRequest<ItemId> request) override;
     Task<Result<Item>> find_item(UserNo user, ConversationId conversation, ItemId item) override;
     Task<Result<std::vector<Item>>> find_items(UserNo user, std::vector<ItemId> ids, std::size_t bytes_max) override;
     Task<Result<Conversation>> delete_item(UserNo user, ConversationId conversation, ItemId item) override;
+
+    Task<Result<Page<Conversation>>> list_filtered(
+        UserNo user,
+        ConversationFilter filter,
+        PageRequest<ConversationId> request
+    ) override;
+    Task<Result<std::vector<Folder>>> list_folders(UserNo user) override;
+    Task<Result<Folder>> create_folder(UserNo user, std::string name) override;
+    Task<Result<Folder>> rename_folder(UserNo user, FolderId id, std::string name) override;
+    Task<Status> delete_folder(UserNo user, FolderId id) override;
+    Task<Result<std::vector<TagCount>>> list_tags(UserNo user) override;
+    Task<Result<Conversation>> set_trashed(UserNo user, ConversationId id, bool trashed) override;
+    Task<Result<BulkStep>> change_some(UserNo user, std::vector<ConversationId> ids, BulkChange change) override;
+    Task<Result<BulkStep>> change_next(
+        UserNo user,
+        ConversationFilter filter,
+        std::optional<ListPlace> from,
+        BulkChange change
+    ) override;
+    Task<Result<UserSettings>> get_user_settings(UserNo user) override;
+    Task<Status> put_user_settings(UserNo user, UserSettings settings) override;
+    Task<Status> delete_expired(UnixSeconds now) override;
+    Task<Result<std::optional<std::vector<Item>>>> begin_title(UserNo user, ConversationId id) override;
+    Task<Result<bool>> put_model_title(UserNo user, ConversationId id, std::string title) override;
+    Task<Result<ItemPage>> list_items(UserNo user, ConversationId id, ItemPageRequest request) override;
+    Task<Result<Conversation>> set_head(UserNo user, ConversationId id, std::optional<ItemId> item, Descend descend)
+        override;
+    Task<Result<Page<TreeItem>>> list_tree(UserNo user, ConversationId id, PageRequest<ItemId> request) override;
+    Task<Result<Conversation>> fork_conversation(UserNo user, ConversationId id, ItemId item) override;
 
     Task<Result<BegunRun>> begin_run(NewRun run) override;
     Task<Status> append_run_chunks(std::vector<RunChunk> chunks) override;
@@ -82,6 +112,8 @@ public:
     Task<Result<std::vector<std::pair<Run, std::vector<RunChunk>>>>> list_unfinished_runs(std::size_t limit) override;
     Task<Status> delete_chunks_of_runs_finished_before(UnixSeconds time) override;
 
+    Task<Result<SearchPage>> search(UserNo user, SearchRequest request) override;
+
     Task<Result<StoredFile>> create_file(NewFile file) override;
     Task<Result<StoredFile>> find_file(UserNo user, FileId id) override;
     Task<Result<Page<StoredFile>>> list_files(UserNo user, PageRequest<FileId> request) override;
@@ -90,25 +122,44 @@ public:
     Task<Result<std::optional<std::string>>> get_setting(std::string name) override;
     Task<Status> put_setting(std::string name, std::string value) override;
 
+    Task<Result<std::optional<ExportStart>>> next_export(UserNo user, std::optional<ConversationNo> after) override;
+    Task<Result<ExportStart>> begin_export(UserNo user, ConversationId id) override;
+    Task<Result<ExportPage>> export_items(UserNo user, ExportStart start, ExportCursor cursor) override;
+    Task<Result<Page<Item>>> export_path(UserNo user, ExportStart start, Position position) override;
+
+    BlobHold hold_blobs() override;
+    std::unique_ptr<StoreCopy> copy_database(std::string path) override;
+    Task<Status> begin_import(ImportJob job) override;
+    Task<Status> queue_import(ImportId id, std::int64_t bytes) override;
+    Task<Status> delete_import(ImportId id) override;
+    Task<Result<std::optional<ImportJob>>> claim_import() override;
+    Task<Result<bool>> save_import(ImportId id, ImportProgress progress) override;
+    Task<Status> finish_import(ImportId id, ImportStatus status, ImportProgress progress) override;
+    Task<Result<ImportJob>> cancel_import(UserNo user, ImportId id) override;
+    Task<Result<ImportJob>> find_import(UserNo user, ImportId id) override;
+    Task<Result<Page<ImportJob>>> list_imports(UserNo user, PageRequest<ImportId> request) override;
+    Task<Result<std::vector<ImportJob>>> recover_imports() override;
+    Task<Result<std::vector<ImportedPiece>>> import_pieces(
+        UserNo user,
+        UserId user_id,
+        std::vector<ImportPiece> pieces
+    ) override;
+    Task<Result<FileId>> importable_file_id(UserNo user, UserId user_id, FileId id) override;
+    Task<Result<PlannedPrompt>> replan_run(RunNo run, std::int64_t tokens_max) override;
+    Task<Result<ContextView>> view_context(UserNo user, ConversationId id, std::int64_t tokens_max) override;
+    Task<Result<std::optional<SummaryPlan>>> plan_summary(
+        ConversationNo conversation,
+        BranchNo branch,
+        std::int64_t tokens_max,
+        std::int64_t step_tokens_max
+    ) override;
+    Task<Result<bool>> save_summary(SummaryPlan plan, Summary summary) override;
+    Task<Result<std::vector<TokenFactor>>> list_token_factors() override;
+    Task<Status> save_token_factor(TokenFactor factor) override;
+
     Task<Status> ping() override;
 
 private:
-    // Keeps other processes out for as long as it lives.
-    class FileLock {
-    public:
-        static Result<FileLock> take(const std::string& path);
-
-        FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-        FileLock& operator=(FileLock&&) = delete;
-        ~FileLock();
-
-    private:
-        explicit FileLock(int descriptor) : descriptor_(descriptor) {}
-
-        int descriptor_;
-    };
-
     using Reader = std::unique_ptr<sqlite::Connection>;
 
     SqliteStore(
@@ -138,6 +189,7 @@ private:
 
     FileLock lock_;
     const std::string blob_dir_;
+    const std::shared_ptr<std::atomic<int>> blob_holds_;
     sqlite::Writer writer_;
     net::BlockingPool<Reader> readers_;
     const RunNo newest_run_at_open_;

@@ -43,11 +43,6 @@ Task<Result<std::vector<Item>>> SqliteStore::append_items(UserNo user, Conversat
     return write(std::move(work));
 }
 
-Task<Result<Page<Item>>> SqliteStore::list_items(UserNo user, ConversationId id, PageRequest<ItemId> request) {
-    auto work = [user, id, request](Connection& db) { return sqlite::list_items(db, user, id, request); };
-    return read(std::move(work));
-}
-
 Task<Result<Item>> SqliteStore::find_item(UserNo user, ConversationId conversation, ItemId item) {
     auto work = [user, conversation, item](Connection& db) { return sqlite::find_item(db, user, conversation, item); };
     return read(std::move(work));

@@ -2,6 +2,9 @@
 
 #include "base/clock.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/organise.hpp"
+#include "store/sqlite/search.hpp"
+#include "store/sqlite/summaries.hpp"
 
 namespace confab::store::sqlite {
 
@@ -31,6 +34,7 @@ Result<bool> wipe_items(Connection& db, ConversationNo conversation) {
             position = items.integer(1);
             bytes += items.integer(3);
             ++rows;
+            TRY_VOID(forget_in_search(db, items.integer(2)));
             TRY_VOID(db.run("DELETE FROM bodies WHERE mid = ?1", items.integer(2)));
         }
     }
@@ -96,9 +100,10 @@ Result<bool> wipe_some(Connection& db, ConversationNo conversation) {
         return true;
     }
     TRY_VOID(db.run("UPDATE conversations SET wiping = 0 WHERE conv = ?1", conversation));
-    // A visible one stays behind as an empty row: its id remains taken, and good as a cursor.
+    // A visible one stays behind as an empty row: its id remains taken, and good as a cursor. One that was never wholly
+    // imported leaves its id free.
     TRY_VOID(db.run(
-        "DELETE FROM conversations WHERE conv = ?1 AND hidden = 1 "
+        "DELETE FROM conversations WHERE conv = ?1 AND hidden >= 1 "
         "AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.conv = conversations.conv)",
         conversation
     ));
@@ -126,13 +131,15 @@ Result<std::optional<ResponseId>> delete_conversation(Connection& db, UserNo use
 }
 
 Status wipe_conversation(Connection& db, ConversationNo conversation) {
+    TRY_VOID(forget_title_in_search(db, conversation));
     TRY_VOID(db.run(
-        "UPDATE conversations SET deleted_at = ?2, wiping = 1, title = '', model = '', instructions = '', metadata = "
-        "'{}' "
-        "WHERE conv = ?1",
+        "UPDATE conversations SET deleted_at = ?2, wiping = 1, folder = 0, title = '', model = '', instructions = '', "
+        "metadata = '{}' WHERE conv = ?1",
         conversation,
         base::unix_now()
     ));
+    TRY_VOID(clear_tags(db, conversation));
+    TRY_VOID(wipe_summaries(db, conversation));
     TRY_VOID(wipe_some(db, conversation));
     return {};
 }

@@ -16,6 +16,7 @@ constexpr std::size_t kGroupMax = 200;    // operations in one commit
 
 // How long the thread sleeps before it looks whether an idle moment can be used to shrink the log.
 constexpr std::chrono::milliseconds kIdle{1'000};
+constexpr std::chrono::milliseconds kWorkWait{100};
 
 // After commits the house is looked at, but not after each of a thousand in a second. What is found is worked off without
 // a pause.
@@ -81,21 +82,20 @@ void Writer::push(std::unique_ptr<Operation> operation, Rush rush) {
 }
 
 void Writer::loop() {
-    bool house_untidy = true;  // a crash may have interrupted it
+    Housework left = Housework::more;  // a crash may have interrupted it
     Clock::time_point house_due = Clock::now();
     for (;;) {
         const auto until_due = std::max(house_due - Clock::now(), Clock::duration(0));
-        const auto patience = house_untidy ? until_due : Clock::duration(kIdle);
-        Group group = queue_.pop_many(kGroupMax, patience);
+        Group group = queue_.pop_many(kGroupMax, left == Housework::none ? Clock::duration(kIdle) : until_due);
         if (!group.empty()) {
-            commit(group);
-            house_untidy = true;
+            work_off(group);
+            left = Housework::more;
         } else if (queue_.closed()) {
             break;
         }
-        if (house_untidy && Clock::now() >= house_due) {
-            house_untidy = keep_house();
-            house_due = Clock::now() + (house_untidy ? Clock::duration(0) : kHouseEvery);
+        if (left != Housework::none && Clock::now() >= house_due) {
+            left = keep_house();
+            house_due = Clock::now() + pause_after(left);
         }
         checkpoint_if_due(group.empty());
     }
@@ -103,8 +103,26 @@ void Writer::loop() {
     db_.reset();
 }
 
-void Writer::commit(Group& group) {
+// First the transaction of all that want one, then what runs between two.
+void Writer::work_off(Group& group) {
     counters_.writer_queue_depth.add(-static_cast<std::int64_t>(group.size()));
+    Group between;
+    for (auto& operation : group) {
+        if (operation->between) {
+            between.push_back(std::move(operation));
+        }
+    }
+    std::erase(group, nullptr);
+    if (!group.empty()) {
+        commit(group);
+    }
+    for (const auto& operation : between) {
+        (void)operation->apply(*db_);  // its error is its caller's
+        operation->answer({});
+    }
+}
+
+void Writer::commit(Group& group) {
     counters_.operations.add(group.size());
     const Status outcome = apply_all(group);
     if (is_sync_error(db_->last_failure())) {
@@ -167,12 +185,22 @@ Status Writer::commit_transaction() {
     return committed;
 }
 
-bool Writer::keep_house() {
+// Until the house is looked at again.
+std::chrono::milliseconds Writer::pause_after(Housework left) {
+    switch (left) {
+        case Housework::none: return kHouseEvery;
+        case Housework::more: return std::chrono::milliseconds(0);
+        case Housework::later: return kWorkWait;
+    }
+    return kHouseEvery;
+}
+
+Writer::Housework Writer::keep_house() {
     Status begun = db_->run("BEGIN IMMEDIATE");
     if (!begun) {
-        return false;
+        return Housework::none;
     }
-    Result<bool> step = housekeeping_(*db_);
+    Result<Housework> step = housekeeping_(*db_);
     Status done = step ? commit_transaction() : Status(std::unexpected(step.error()));
     if (done) {
         return *step;
@@ -182,7 +210,7 @@ bool Writer::keep_house() {
     if (db_->in_transaction()) {
         (void)db_->run("ROLLBACK");
     }
-    return false;
+    return Housework::none;
 }
 
 void Writer::checkpoint_if_due(bool idle) {

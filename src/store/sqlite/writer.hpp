@@ -35,8 +35,10 @@ inline constexpr std::chrono::milliseconds kCommitEvery{5};
 
 class Writer {
 public:
-    // One bounded step of background work in its own transaction; true: there is more.
-    using Housekeeping = std::function<Result<bool>(Connection&)>;
+    // One bounded step of background work in its own transaction, and what is left: nothing, more at once, or more that
+    // can wait for a moment so as not to cost a commit of its own for each group.
+    enum class Housework : std::uint8_t { none, more, later };
+    using Housekeeping = std::function<Result<Housework>(Connection&)>;
 
     // `path` names the database file, to see how large its log has grown.
     Writer(
@@ -63,6 +65,28 @@ public:
         co_return co_await net::await_callback<R>(std::move(submit));
     }
 
+    // The same, but between two commits and in no transaction; for what SQLite does not do within one. Must be short.
+    template <class Work>
+    auto run_between(Work work) -> net::Task<std::invoke_result_t<Work&, Connection&>> {
+        using R = std::invoke_result_t<Work&, Connection&>;
+        auto submit = [this, &work](auto done) {
+            auto operation = std::make_unique<TypedOperation<Work, decltype(done)>>(std::move(work), std::move(done));
+            operation->between = true;
+            push(std::move(operation), Rush::now);
+        };
+        co_return co_await net::await_callback<R>(std::move(submit));
+    }
+
+    // Without anybody who waits.
+    template <class Work>
+    void post_between(Work work) {
+        using R = std::invoke_result_t<Work&, Connection&>;
+        auto nobody = [](const R&) {};
+        auto operation = std::make_unique<TypedOperation<Work, decltype(nobody)>>(std::move(work), nobody);
+        operation->between = true;
+        push(std::move(operation), Rush::now);
+    }
+
     // Finishes what is queued, moves the log into the database and closes the connection.
     void stop();
 
@@ -75,6 +99,8 @@ private:
         virtual Status apply(Connection& db) = 0;
         // `group` failed: nothing of this operation was saved, whatever apply() returned.
         virtual void answer(const Status& group) = 0;
+
+        bool between = false;  // to be run outside of the group's transaction
     };
 
     template <class Work, class Done>
@@ -112,12 +138,14 @@ private:
 
     void push(std::unique_ptr<Operation> operation, Rush rush);
     void loop();
+    static std::chrono::milliseconds pause_after(Housework left);
+    void work_off(Group& group);
     void commit(Group& group);
     Status apply_all(Group& group);
     Status apply_alone(Operation& operation);
     Status apply_in_savepoint(Operation& operation);
     Status commit_transaction();
-    bool keep_house();
+    Housework keep_house();
     void checkpoint_if_due(bool idle);
     void checkpoint(Checkpoint kind);
     std::int64_t log_file_bytes() const;

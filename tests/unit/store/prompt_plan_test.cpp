@@ -2,6 +2,7 @@
 
 #include <numeric>
 #include <random>
+#include <utility>
 
 #include "store_fixture.hpp"
 
@@ -121,6 +122,99 @@ TEST_F(PromptPlanTest, StartsInTheMiddleOfATurnThatHasNoEnd) {
     run.prompt_tokens_max = 100;
     const BegunRun begun = good(run_task(store_->begin_run(run)));
     EXPECT_EQ(begun.prompt.tokens, 60);
+}
+
+// An item of an agent's turn, with its type in its id.
+NewItem typed_item(ItemType type, ItemRole role, std::int64_t tokens) {
+    NewItem item = new_item(role, "x", tokens);
+    item.id = ItemId::make(type);
+    return item;
+}
+
+// One turn of an agent: the question, then steps of two calls and their outputs, 100 tokens each step.
+TEST_F(PromptPlanTest, NeverPartsACallFromItsOutput) {
+    std::vector<NewItem> items{user_item("q", 50)};
+    for (int step = 0; step < 40; ++step) {
+        items.push_back(typed_item(ItemType::reasoning, ItemRole::assistant, 10));
+        items.push_back(typed_item(ItemType::function_call, ItemRole::assistant, 20));
+        items.push_back(typed_item(ItemType::function_call, ItemRole::assistant, 20));
+        items.push_back(typed_item(ItemType::function_call_output, ItemRole::tool, 25));
+        items.push_back(typed_item(ItemType::function_call_output, ItemRole::tool, 25));
+    }
+    conversation_ = make_conversation(ada_, items).id;
+    Position anchor = 0;
+    int moves = 0;
+    for (int step = 40; step < 80; ++step) {
+        std::vector<NewItem> more;
+        if (step > 40) {
+            more = {
+                typed_item(ItemType::function_call_output, ItemRole::tool, 25),
+                typed_item(ItemType::function_call_output, ItemRole::tool, 25)
+            };
+        }
+        NewRun run = new_run(ada_, more);
+        run.target.conversation = conversation_;
+        run.prompt_tokens_max = 1'000;
+        const BegunRun begun = good(run_task(store_->begin_run(run)));
+        EXPECT_LE(begun.prompt.tokens, 1'000) << step;
+        EXPECT_EQ(begun.prompt.question, 1) << "what the agent was asked stays in front";
+        EXPECT_EQ((begun.prompt.anchor - 2) % 5, 0) << "a step begins with its reasoning";
+        moves += std::exchange(anchor, begun.prompt.anchor) != begun.prompt.anchor ? 1 : 0;
+        const BegunRun again = good(run_task(store_->begin_run(run)));
+        EXPECT_EQ(again.prompt.question, 1);
+        finish(
+            begun.no,
+            {typed_item(ItemType::reasoning, ItemRole::assistant, 10),
+             typed_item(ItemType::function_call, ItemRole::assistant, 20),
+             typed_item(ItemType::function_call, ItemRole::assistant, 20)}
+        );
+    }
+    EXPECT_LE(moves, 12) << "about every fourth step";
+}
+
+TEST_F(PromptPlanTest, KeepsALateOutputWithItsCall) {
+    std::vector<NewItem> items{user_item("q", 10)};
+    for (int i = 0; i < 50; ++i) {
+        items.push_back(typed_item(ItemType::function_call, ItemRole::assistant, 10));
+        items.push_back(typed_item(ItemType::function_call, ItemRole::assistant, 10));
+        items.push_back(typed_item(ItemType::function_call_output, ItemRole::tool, 10));
+        items.push_back(answer_item("still waiting for the other", 10));
+        items.push_back(typed_item(ItemType::function_call_output, ItemRole::tool, 10));
+    }
+    for (std::int64_t budget = 60; budget < 500; budget += 7) {
+        for (NewItem& item : items) {
+            item.id = ItemId::make(item.id.type());
+        }
+        const ConversationId id = make_conversation(ada_, items).id;
+        NewRun run = new_run(ada_, {});
+        run.target.conversation = id;
+        run.prompt_tokens_max = budget;
+        const PromptPlan plan = good(run_task(store_->begin_run(run))).prompt;
+        EXPECT_EQ((plan.anchor - 2) % 5, 0) << budget;
+        EXPECT_LE(plan.tokens, std::max<std::int64_t>(budget, 60)) << budget;
+    }
+}
+
+// Thousands of random turns against the two promises: never over the budget, and the prefix breaks rarely.
+TEST_F(PromptPlanTest, HoldsItsPromisesOverThousandsOfRandomTurns) {
+    std::mt19937 random(11);
+    const auto between = [&](std::int64_t low, std::int64_t high) {
+        return low + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(high - low + 1));
+    };
+    constexpr std::int64_t kBudget = 32'000;
+    constexpr int kTurns = 3'000;
+    Position anchor = 1;
+    int moves = 0;
+    for (int i = 0; i < kTurns; ++i) {
+        const PromptPlan plan = turn(between(20, 380), between(100, 700), kBudget);  // 600 on average
+        ASSERT_LE(plan.tokens, kBudget);
+        ASSERT_EQ(plan.anchor % 2, 1);
+        ASSERT_GE(plan.anchor, anchor);
+        moves += std::exchange(anchor, plan.anchor) != plan.anchor ? 1 : 0;
+    }
+    RecordProperty("turns_a_move", kTurns / moves);
+    EXPECT_GE(kTurns / moves, 19);
+    EXPECT_LE(kTurns / moves, 23);
 }
 
 TEST_F(PromptPlanTest, ABranchTakesTheAnchorAlong) {

@@ -7,11 +7,18 @@
 #include "store/blobs.hpp"
 #include "store/sqlite/accounts.hpp"
 #include "store/sqlite/conversations.hpp"
+#include "store/sqlite/copies.hpp"
+#include "store/sqlite/exports.hpp"
 #include "store/sqlite/files.hpp"
+#include "store/sqlite/head.hpp"
+#include "store/sqlite/imports.hpp"
 #include "store/sqlite/migrations.hpp"
+#include "store/sqlite/organise.hpp"
 #include "store/sqlite/run_chunks.hpp"
+#include "store/sqlite/run_prompt.hpp"
 #include "store/sqlite/runs.hpp"
 #include "store/sqlite/settings.hpp"
+#include "store/sqlite/summaries.hpp"
 #include "store/sqlite/wipe.hpp"
 #include "store_fixture.hpp"
 
@@ -23,12 +30,19 @@ constexpr std::array kAllowedScans{
     std::string_view("SCAN users"),
     std::string_view("SCAN sessions"),  // sweeping out old sessions, now and then
     std::string_view("SCAN schema_migrations"),
+    std::string_view("SCAN token_factors"),  // at the start; at most kTokenFactorsMax
     std::string_view("SCAN r USING INDEX runs_unfinished"),
     std::string_view("SCAN runs USING INDEX runs_unfinished"),
     std::string_view("SCAN conversations USING INDEX conversations_wiping"),
     std::string_view("SCAN blobs USING INDEX blobs_unreferenced"),
     std::string_view("SCAN blobs USING COVERING INDEX blobs_unreferenced"),
+    std::string_view("SCAN imports USING INDEX imports_waiting"),  // of unfinished ones, one for each user
+    std::string_view("SCAN imports USING INDEX imports_unfinished"),
+    std::string_view("SCAN imports USING COVERING INDEX imports_unfinished"),
+    std::string_view("SCAN conversations USING INDEX conversations_importing"),
     std::string_view("SCAN CONSTANT ROW"),
+    std::string_view("SCAN folders USING INDEX folders_deleting"),
+    std::string_view("SCAN (subquery-"),  // the halves of a list's page, each limited to a page
 };
 
 bool is_bad(std::string_view step) {
@@ -71,6 +85,19 @@ protected:
         finish.output = {answer_item("answer", 100)};
         good(finish_run(*db_, finish));
         return begun;
+    }
+
+    void use_exports(const NewConversation& large) {
+        const auto start = good(next_export(*db_, ada_, std::nullopt));
+        ASSERT_TRUE(start);
+        const ExportStart one = good(begin_export(*db_, ada_, large.id));
+        ExportCursor cursor;
+        for (bool done = false; !done;) {
+            const ExportPage page = good(export_items(*db_, ada_, one, cursor));
+            cursor = page.next;
+            done = page.done;
+        }
+        good(export_path(*db_, ada_, one, 0));
     }
 
     void use_accounts() {
@@ -118,11 +145,72 @@ protected:
         good(sweep.step(*db_));
     }
 
+    void use_imports(const NewConversation& large) {
+        ImportJob job;
+        job.id = ImportId::make();
+        job.user = ada_;
+        good(begin_import(*db_, job));
+        good(queue_import(*db_, job.id, 1));
+        good(claim_import(*db_));
+        good(save_import(*db_, job.id, {}));
+        good(recover_imports(*db_));
+        good(claim_import(*db_));
+        good(finish_import(*db_, job.id, ImportStatus::completed, {}));
+        good(cancel_import(*db_, ada_, job.id));
+        good(find_import(*db_, ada_, job.id));
+        for (const Order order : {Order::ascending, Order::descending}) {
+            good(list_imports(*db_, ada_, {job.id, order, 20}));
+        }
+        ImportPiece piece;
+        piece.id = large.id;
+        piece.last = true;
+        ImportItem item;
+        item.item = user_item("imported");
+        item.run = ImportedRun{ResponseId::make(), "model", {}, {}};
+        piece.items = {item, item};
+        piece.items[1].item.id = ItemId::make();
+        piece.items[1].parent = 0;
+        good(import_pieces(*db_, ada_, UserId::make(), {piece}));
+        piece.id = ConversationId::make();
+        piece.head_index = 0;
+        piece.items[0].item.id = ItemId::make();
+        const auto made = good(import_pieces(*db_, ada_, UserId::make(), {piece}));
+        piece.conversation = made.front().conversation;
+        good(import_pieces(*db_, ada_, UserId::make(), {piece}));
+        good(importable_file_id(*db_, ada_, UserId::make(), FileId::make()));
+        good(delete_import(*db_, job.id));
+    }
+
+    void use_branches(const NewConversation& large, ItemId item) {
+        const auto shown = good(find_conversation(*db_, ada_, large.id)).head;
+        good(set_head(*db_, ada_, large.id, item, Descend::no));
+        good(append_items(*db_, ada_, large.id, {user_item("aside")}));
+        const auto aside = good(find_conversation(*db_, ada_, large.id)).head;
+        good(set_head(*db_, ada_, large.id, std::nullopt, Descend::no));
+        good(set_head(*db_, ada_, large.id, aside, Descend::yes));
+        ItemPageRequest request(std::nullopt, Order::ascending, 20);
+        using Place = std::variant<AtItem, AtShare, AtDate>;
+        for (const Place& place : {Place(AtItem{item}), Place(AtShare{0.5}), Place(AtDate{1})}) {
+            request.around = place;
+            good(list_items(*db_, ada_, large.id, request));
+        }
+        good(list_tree(*db_, ada_, large.id, {item, Order::ascending, 5}));
+        Copy copy = good(begin_copy(*db_, ada_, large.id, item));
+        copy = good(copy_some(*db_, copy));
+        good(abandon_copy(*db_, copy));
+        copy = good(begin_copy(*db_, ada_, large.id, large.items[0].id));
+        copy = good(copy_some(*db_, copy));
+        good(finish_copy(*db_, copy));
+        good(abandon_all_copies(*db_));
+        good(set_head(*db_, ada_, large.id, shown, Descend::no));
+    }
+
     void use_conversation(const NewConversation& large) {
         const auto newest = good(list_items(*db_, ada_, large.id, {std::nullopt, Order::descending, 50}));
         EXPECT_EQ(newest.rows.size(), 50U);
         good(list_items(*db_, ada_, large.id, {newest.rows[40].id, Order::ascending, 20}));
         good(find_item(*db_, ada_, large.id, newest.rows[3].id));
+        use_branches(large, newest.rows[7].id);
         good(find_items(*db_, ada_, {newest.rows[3].id}, 1'000));
         good(delete_item(*db_, ada_, large.id, newest.rows[3].id));
         good(append_items(*db_, ada_, large.id, {user_item("more")}));
@@ -132,6 +220,39 @@ protected:
         for (const Order order : {Order::ascending, Order::descending}) {
             good(list_conversations(*db_, ada_, {large.id, order, 20}));
         }
+    }
+
+    void use_organisation(const NewConversation& large) {
+        const auto folder = good(create_folder(*db_, ada_, "x")).id;
+        good(rename_folder(*db_, ada_, folder, "y"));
+        ConversationPatch patch;
+        patch.folder = folder;
+        patch.tags = std::vector<std::string>{"red", "blue"};
+        good(update_conversation(*db_, ada_, large.id, patch));
+        for (const std::string tag : {"", "red"}) {
+            for (const std::optional<FolderId> wanted : {std::optional<FolderId>(), std::optional(folder)}) {
+                for (const Order order : {Order::ascending, Order::descending}) {
+                    ConversationFilter filter;
+                    filter.folder = wanted;
+                    filter.tag = tag;
+                    good(list_filtered(*db_, ada_, filter, {large.id, order, 20}));
+                }
+            }
+        }
+        good(list_folders(*db_, ada_));
+        good(list_tags(*db_, ada_));
+        good(change_some(*db_, ada_, {large.id}, {BulkAction::untag, {}, "red"}));
+        good(change_next(*db_, ada_, {}, {}, {BulkAction::archive, {}, {}}));
+        good(set_trashed(*db_, ada_, large.id, true));
+        good(set_trashed(*db_, ada_, large.id, false));
+        good(delete_folder(*db_, ada_, folder));
+        while (good(empty_folders_step(*db_))) {
+        }
+        good(put_user_settings(*db_, ada_, {1}));
+        good(get_user_settings(*db_, ada_));
+        good(delete_expired_step(*db_, base::unix_now(), UserNo{}));
+        good(begin_title(*db_, ada_, large.id));
+        good(put_model_title(*db_, ada_, large.id, "x"));
     }
 
     void use_runs(const NewConversation& large) {
@@ -157,6 +278,28 @@ protected:
         good(delete_chunks_step(*db_, base::unix_now() + 10));
     }
 
+    void use_context(const NewConversation& large) {
+        ConversationPatch patch;
+        patch.compaction = Compaction::automatic;
+        good(update_conversation(*db_, ada_, large.id, patch));
+        const BegunRun begun = answer({large.id, {}}, ResponseId::make());
+        auto plan = good(plan_summary(*db_, begun.conversation_no, begun.branch, 1'000, 500));
+        ASSERT_TRUE(plan);
+        EXPECT_LE(plan->upto - plan->from, 5);
+        EXPECT_TRUE(good(save_summary(*db_, *plan, {plan->upto, 10, "notes", 1})));
+        answer({large.id, {}}, ResponseId::make());
+        good(view_context(*db_, ada_, large.id, 1'000));
+        NewRun run;
+        run.id = ResponseId::make();
+        run.user = ada_;
+        run.target.conversation = large.id;
+        run.input = {user_item("question", 100)};
+        run.prompt_tokens_max = 1'000;
+        good(replan_run(*db_, good(begin_run(*db_, run)).no, 500));
+        good(save_token_factor(*db_, {"server", "model", 1'000, 1, 0}));
+        good(list_token_factors(*db_));
+    }
+
     TempDirectory directory_;
     meter::StoreCounters counters_;
     std::unique_ptr<Connection> db_ =
@@ -180,7 +323,11 @@ TEST_F(QueryPlansTest, NeverWalkThroughHistory) {
     use_accounts();
     use_files();
     use_conversation(large);
+    use_organisation(large);
     use_runs(large);
+    use_exports(large);
+    use_imports(large);
+    use_context(large);
     good(delete_conversation(*db_, ada_, large.id));
     while (good(wipe_step(*db_))) {
     }

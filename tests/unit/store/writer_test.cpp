@@ -73,7 +73,7 @@ protected:
     TempDirectory directory_;
     std::string path_ = directory_.file("writer.db");
     meter::StoreCounters counters_;
-    std::function<Result<bool>()> housekeeping_ = [] { return false; };
+    std::function<Result<Writer::Housework>()> housekeeping_ = [] { return Writer::Housework::none; };
     std::unique_ptr<Writer> writer_;
 };
 
@@ -227,7 +227,9 @@ TEST_F(WriterTest, AReaderHoldsTheLogOnlyAsLongAsItReads) {
 
 TEST_F(WriterTest, HousekeepingIsDoneInStepsAfterCommits) {
     std::atomic<int> steps = 0;
-    housekeeping_ = [&]() -> Result<bool> { return ++steps % 5 != 0; };
+    housekeeping_ = [&]() -> Result<Writer::Housework> {
+        return ++steps % 5 != 0 ? Writer::Housework::more : Writer::Housework::none;
+    };
     restart();
     for (int i = 0; i < 100 && steps < 5; ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));

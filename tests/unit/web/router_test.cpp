@@ -71,6 +71,8 @@ TEST(DecodePath, RefusesWhatCouldMeanAnotherPath) {
     for (const char* path : {"/a%2fb", "/a%5cb", "/a%00", "/a%", "/a%4", "/a%zz", "/%ff", "/%c0%ae"}) {
         EXPECT_EQ(decode_path(path), std::nullopt) << path;
     }
+    EXPECT_EQ(decode_path(std::string_view("/a\0b", 4)), std::nullopt);
+    EXPECT_EQ(decode_path("/a\\b"), std::nullopt);
 }
 
 TEST(DecodeQuery, KeepsOrderAndDecodes) {

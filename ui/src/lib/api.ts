@@ -75,6 +75,7 @@ async function json<T>(method: string, path: string, body?: unknown, signal?: Ab
 export const api = {
   get: <T>(path: string, signal?: AbortSignal) => json<T>('GET', path, undefined, signal),
   post: <T>(path: string, body: unknown = {}, signal?: AbortSignal) => json<T>('POST', path, body, signal),
+  put: <T>(path: string, body: unknown) => json<T>('PUT', path, body),
   patch: <T>(path: string, body: unknown) => json<T>('PATCH', path, body),
   delete: <T>(path: string) => json<T>('DELETE', path),
 };

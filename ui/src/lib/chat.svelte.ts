@@ -1,25 +1,35 @@
 // One open conversation: its history, the answer being written, and what went wrong.
 import { api, ApiError, enc, messageOf } from './api';
+import { ContextView } from './context.svelte';
 import { conversations } from './conversations.svelte';
 import { History } from './history.svelte';
 import { models } from './models.svelte';
 import { notices } from './notices.svelte';
+import { Pace } from './pace';
+import { Places } from './places.svelte';
 import { router } from './router.svelte';
 import { Row } from './row.svelte';
 import { Run } from './run';
 import { tabs } from './tabs';
+import { wholeOf } from './temporary';
 import { troubleOf, type Trouble } from './trouble';
-import { isAnswer, ofModel, type Conversation, type Item, type Part, type StreamEvent } from './types';
+import { imagesOf, isAnswer, ofModel, type Conversation, type Item, type Part, type StreamEvent } from './types';
 
 export type Phase = 'idle' | 'sending' | 'waiting' | 'writing';
+
+// What an answer is asked with besides the new messages. `after`: the item that they follow, when that is not the newest one.
+interface Ask {
+  continued?: Row;
+  after?: string | null;
+  model?: string;
+}
 
 export class Chat {
   id = $state<string | null>(null);
   conversation = $state.raw<Conversation | null>(null);
-  readonly history = new History(
-    () => this.path,
-    (item) => item.id === this.live?.item.id,
-  );
+  readonly history: History;
+  readonly places: Places;
+  readonly context = new ContextView();
   live = $state.raw<Row | null>(null);
   phase = $state<Phase>('idle');
   interrupted = $state(false);
@@ -29,28 +39,40 @@ export class Chat {
   opening = $state(false);
   problem = $state.raw<ApiError | Error | null>(null);
   model = $state<string | null>(null);
-  // Set by the list: go to the end and stay there.
+  switching = $state(false);
+  // Set by the list: go to the end and stay there; keep an element where it is while things change.
   follow = () => {};
+  keepAt: (find: () => Element | null, change: () => Promise<void>) => Promise<void> = (_, change) => change();
 
   private run: Run | null = null;
   private responseId: string | null = null;
   private responseModel: string | null = null;
   private closed = false;
   private unsent: Part[] = [];
+  private unsentAsk: Ask = {};
   // What the running answer consists of so far, by the items' ids.
   private made = new Map<string, Row>();
+  // The running answer opened a branch.
+  private branched = false;
   // The incomplete answer that the running one goes on with.
   private continued: Row | null = null;
   // Since when the model thinks, for a page that sees all of it.
   private thinkingSince = 0;
   private pending = '';
   private pendingRow: Row | null = null;
-  private frame = 0;
-  private timer = 0;
-  private pace = 0;
+  private pace = new Pace(() => this.flush());
 
-  constructor(id: string | null) {
+  // `item`: the message to open at, instead of the newest.
+  // `temporary`: the messages are on this page only, and gone with it.
+  constructor(
+    id: string | null,
+    item: string | null = null,
+    readonly temporary = false,
+  ) {
     this.id = id;
+    this.history = new History(() => this.path, (item) => item.id === this.live?.item.id, temporary);
+    this.places = new Places(this.history, () => this.id);
+    this.places.found = item;
     if (id) void this.open();
   }
 
@@ -74,23 +96,29 @@ export class Chat {
     this.closed = true;
     this.history.closed = true;
     this.run?.close();
-    cancelAnimationFrame(this.frame);
-    clearTimeout(this.timer);
+    this.pace.stop();
   }
 
   async open(): Promise<void> {
+    const { places } = this;
     this.opening = true;
     this.problem = null;
     try {
       const [conversation, page] = await Promise.all([
         api.get<Conversation>(this.path),
-        this.history.fetchNewest(),
+        places.found ? places.pageAbout(places.found) : null,
       ]);
+      const latest = page ? null : await this.history.fetchNewest();
       if (this.closed) return;
       this.conversation = conversation;
-      this.history.showNewest(page);
+      if (page) this.history.showAt(page);
+      if (latest) {
+        if (places.found) notices.info('That message is not there any more.');
+        places.found = null;
+        this.history.showNewest(latest);
+      }
       conversations.put(conversation);
-      this.settleState(conversation);
+      this.settle(conversation);
     } catch (error) {
       if (!this.closed) this.problem = error instanceof Error ? error : new Error(messageOf(error));
     } finally {
@@ -113,7 +141,7 @@ export class Chat {
   // May the newest answer be gone on with?
   get continuable(): boolean {
     const last = this.history.last;
-    return !this.busy && !this.history.hasNewer && !!last && isAnswer(last.item) && last.item.status === 'incomplete' && last.text !== '';
+    return !this.temporary && !this.busy && !this.history.hasNewer && !!last && isAnswer(last.item) && last.item.status === 'incomplete' && last.text !== '';
   }
 
   // Does the newest answer end with a call that nobody has answered yet?
@@ -130,6 +158,7 @@ export class Chat {
     if (this.history.hasNewer) await this.history.loadNewest();
     const content = [...(text ? [{ type: 'input_text', text }] : []), ...images];
     this.unsent = content;
+    this.unsentAsk = {};
     const row = new Row({ id: `local-${Date.now()}`, type: 'message', role: 'user', status: 'completed', content }, { local: true });
     this.history.append(row);
     this.follow();
@@ -142,15 +171,79 @@ export class Chat {
     this.phase = 'sending';
     this.trouble = null;
     if (kind === 'send') return this.resend();
-    try {
-      // Half an answer gives way to a whole one.
-      await this.history.deleteAnswer();
-    } catch (error) {
-      this.fail('The answer cannot be asked for again', messageOf(error), 'answer');
-      return;
-    }
+    const last = this.history.last;
+    // Half an answer stays, as another version of the whole one.
+    if (last && ofModel(last.item)) return this.answerAgain(last, {});
     this.follow();
     await this.startRun([]);
+  }
+
+  // Another answer instead of the one that `row` belongs to, by this or another model. The old one stays beside it.
+  async regenerate(row: Row, model?: string): Promise<void> {
+    if (this.busy) return;
+    this.phase = 'sending';
+    this.trouble = null;
+    await this.answerAgain(row, model ? { model } : {});
+  }
+
+  private async answerAgain(row: Row, ask: Ask): Promise<void> {
+    const first = this.history.answerOf(row);
+    if (this.temporary) {
+      this.history.cutFrom(first);
+      this.follow();
+      return this.startRun([], ask);
+    }
+    const after = await this.parentOf(first);
+    if (after === undefined) return;
+    this.history.cutFrom(first);
+    this.follow();
+    await this.startRun([], { ...ask, after });
+  }
+
+  // A message as it should have been, and a new answer to it. The old ones stay beside them.
+  async edit(row: Row, text: string): Promise<void> {
+    if (this.busy) return;
+    this.phase = 'sending';
+    this.trouble = null;
+    const after = this.temporary ? null : await this.parentOf(row);
+    if (after === undefined) return;
+    const content = [...(text ? [{ type: 'input_text', text }] : []), ...imagesOf(row.item)];
+    this.history.cutFrom(row);
+    this.unsent = content;
+    this.unsentAsk = { after };
+    this.history.append(new Row({ id: `local-${Date.now()}`, type: 'message', role: 'user', status: 'completed', content, parent_id: after }, { local: true }));
+    this.follow();
+    await this.startRun([{ type: 'message', role: 'user', content }], { after });
+  }
+
+  // The item before `row`. Undefined when it cannot be found out; that is then said.
+  private async parentOf(row: Row): Promise<string | null | undefined> {
+    try {
+      if (this.history.parentOf(row) === undefined) await this.history.renew(row);
+      return this.history.parentOf(row) ?? null;
+    } catch (error) {
+      this.phase = 'idle';
+      notices.error(error);
+      return undefined;
+    }
+  }
+
+  // Shows the version `item` in the place of `row`, with what followed it when it was looked at last.
+  async switchTo(row: Row, item: string): Promise<void> {
+    if (this.busy || this.switching) return;
+    this.switching = true;
+    try {
+      const conversation = await api.put<Conversation>(`/api/conversations/${enc(this.id ?? '')}/head`, { item_id: item, descend: true });
+      if (this.closed) return;
+      this.conversation = conversation;
+      conversations.put(conversation);
+      await this.history.branch(row, item);
+      this.settle(conversation);
+    } catch (error) {
+      if (!this.closed) notices.error(error);
+    } finally {
+      this.switching = false;
+    }
   }
 
   // The incomplete answer stays where it is and grows.
@@ -160,7 +253,7 @@ export class Chat {
     this.phase = 'sending';
     this.trouble = null;
     this.follow();
-    await this.startRun([], row);
+    await this.startRun([], { continued: row });
   }
 
   // The page was not looked at for a while: another tab or device may have gone on with this conversation.
@@ -173,7 +266,7 @@ export class Chat {
       this.conversation = conversation;
       if (this.history.hasNewer || (known && !conversation.active_response_id)) return;
       await this.history.loadNewest();
-      if (!this.busy) this.settleState(conversation);
+      if (!this.busy) this.settle(conversation);
     } catch {
       // The next message will tell.
     }
@@ -181,6 +274,7 @@ export class Chat {
 
   async stop(): Promise<void> {
     if (!this.busy || this.stopping) return;
+    if (this.temporary) return this.breakOff();
     this.stopping = true;
     try {
       await this.run?.stop();
@@ -190,6 +284,18 @@ export class Chat {
     }
   }
 
+  // Nobody but this page has the answer: to let go of it is to stop it.
+  private breakOff(): void {
+    this.run?.stop().catch(() => {}); // the closed connection says the same
+    this.run?.close();
+    this.flush();
+    const partial = !!this.live && isAnswer(this.live.item);
+    for (const row of this.made.values()) if (row.item.status === 'in_progress') row.close('incomplete');
+    this.keepLive();
+    this.phase = 'idle';
+    this.trouble = troubleOf({ status: 'cancelled', error: null, incomplete_details: null }, partial);
+  }
+
   private get path(): string {
     return `/v1/conversations/${enc(this.id ?? '')}`;
   }
@@ -197,6 +303,10 @@ export class Chat {
   // The message never arrived. What others wrote meanwhile comes before it.
   private async resend(): Promise<void> {
     const row = this.history.last;
+    if (this.unsentAsk.after !== undefined) {
+      this.follow();
+      return this.startRun([{ type: 'message', role: 'user', content: this.unsent }], this.unsentAsk);
+    }
     if (this.id) await this.history.loadNewest();
     if (row?.local && !this.history.rows.includes(row)) this.history.append(row);
     this.follow();
@@ -205,7 +315,7 @@ export class Chat {
 
   private async deliver(content: Part[]): Promise<void> {
     try {
-      if (!this.id) {
+      if (!this.id && !this.temporary) {
         const made = await api.post<Conversation>('/v1/conversations', { model: this.chosenModel });
         if (this.closed) return;
         this.id = made.id;
@@ -220,15 +330,20 @@ export class Chat {
     await this.startRun([{ type: 'message', role: 'user', content }]);
   }
 
-  private async startRun(input: unknown[], continued: Row | null = null): Promise<void> {
+  private async startRun(input: unknown[], ask: Ask = {}): Promise<void> {
     const run = this.newRun();
-    this.continued = continued;
+    this.continued = ask.continued ?? null;
+    this.branched = ask.after !== undefined;
     this.phase = 'waiting';
     // No model is known while no model server answers. It may be back by now; if not, its error becomes the answer's.
     if (!this.chosenModel) await models.refresh().catch(() => {});
     if (this.closed || this.run !== run) return;
-    const more = continued ? { continue: true } : {};
-    run.start({ model: this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true, ...more });
+    if (this.temporary) {
+      run.start({ model: ask.model ?? this.chosenModel ?? 'default', input: wholeOf(this.history.rows), stream: true, store: false, truncation: 'auto' });
+      return;
+    }
+    const more = { ...(ask.continued ? { continue: true } : {}), ...(ask.after !== undefined ? { after: ask.after } : {}) };
+    run.start({ model: ask.model ?? this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true, ...more });
   }
 
   private newRun(): Run {
@@ -246,9 +361,15 @@ export class Chat {
       event: (event) => this.run === run && this.onEvent(event),
       interrupted: (yes) => this.run === run && (this.interrupted = yes),
       lost: (error) => this.run === run && void this.onLost(error),
-    });
+    }, this.temporary);
     this.run = run;
     return run;
+  }
+
+  // The newest messages may not be the ones that are shown.
+  private settle(conversation: Conversation): void {
+    if (!this.history.hasNewer) this.settleState(conversation);
+    else this.trouble = null;
   }
 
   // After opening: is an answer being written, and how did the last one end?
@@ -280,6 +401,7 @@ export class Chat {
         if (event.response?.id !== this.responseId && this.id) tabs.tell(this.id);
         this.responseId = event.response?.id ?? null;
         this.responseModel = event.response?.model ?? null;
+        if (this.temporary) break;
         void this.refresh();
         this.history.learnIds().catch(() => {}); // the next answer tries again
         break;
@@ -318,7 +440,7 @@ export class Chat {
     if (row !== this.pendingRow) this.flush();
     this.pendingRow = row;
     this.pending += text;
-    this.schedule();
+    this.pace.want();
   }
 
   private begin(item: Item): void {
@@ -387,8 +509,17 @@ export class Chat {
     this.interrupted = false;
     if (response) this.trouble = troubleOf(response, !!(answer ?? this.continued));
     this.continued = null;
+    this.renewBranch();
     notices.announce(this.trouble ? `${this.trouble.title}.` : 'Answer finished.');
-    void this.refresh();
+    if (!this.temporary) void this.refresh();
+  }
+
+  // The first item of a new branch has alternatives now.
+  private renewBranch(): void {
+    if (!this.branched || this.temporary) return;
+    this.branched = false;
+    const first = [...this.made.values()][0];
+    if (first) this.history.renew(first).catch(() => {}); // they show when the chat is opened again
   }
 
   // Title, model and state as the server has them now.
@@ -407,6 +538,10 @@ export class Chat {
   private async onLost(error: unknown): Promise<void> {
     this.flush();
     this.interrupted = false;
+    if (this.temporary) {
+      this.fail('No answer', messageOf(error), 'answer');
+      return;
+    }
     const locked = error instanceof ApiError && error.code === 'conversation_locked';
     try {
       await this.history.learnIds();
@@ -444,26 +579,10 @@ export class Chat {
     notices.announce(`${title}.`);
   }
 
-  // Text is applied once a frame. When a frame's work is heavy (one huge open block), frames are skipped to match.
-  private schedule(): void {
-    if (this.frame || this.timer) return;
-    const run = () => {
-      this.frame = 0;
-      this.timer = 0;
-      this.flush();
-    };
-    if (document.hidden) this.timer = window.setTimeout(run, 300);
-    else if (this.pace > 6) this.timer = window.setTimeout(run, Math.min(this.pace * 5, 500));
-    else this.frame = requestAnimationFrame(run);
-  }
-
   private flush(): void {
     const text = this.pending;
     const row = this.pendingRow;
     this.pending = '';
-    if (!text || !row) return;
-    const start = performance.now();
-    row.append(text);
-    queueMicrotask(() => (this.pace = performance.now() - start));
+    if (text && row) this.pace.measure(() => row.append(text));
   }
 }

@@ -20,15 +20,15 @@ class Notices {
     const toast: Toast = { id: this.next++, kind, text, ...(action ? { action } : {}) };
     this.toasts = [...this.toasts.slice(-(maxToasts - 1)), toast];
     // Errors stay long enough to be read and acted on.
-    setTimeout(() => this.dismiss(toast.id), kind === 'error' ? 10_000 : 4_000);
+    setTimeout(() => this.dismiss(toast.id), kind === 'error' || action ? 10_000 : 4_000);
   }
 
   error(error: unknown, action?: Toast['action']): void {
     this.show('error', messageOf(error), action);
   }
 
-  info(text: string): void {
-    this.show('info', text);
+  info(text: string, action?: Toast['action']): void {
+    this.show('info', text, action);
   }
 
   dismiss(id: number): void {

@@ -23,7 +23,7 @@ export class Row {
   // How long the model thought, if this page saw it from the beginning to the end.
   seconds = $state<number | null>(null);
   // Sent from here and not yet known to the server by an id.
-  local: boolean;
+  local = $state(false);
   // Thoughts are cut into blocks once somebody wants to read them.
   private hidden: boolean;
   private cut = 0;

@@ -38,7 +38,11 @@ export class Run {
   private hiddenTimer = 0;
   private wake = () => {};
 
-  constructor(private readonly listener: RunListener) {
+  // `held`: nobody keeps this answer but the connection, so it is never given back.
+  constructor(
+    private readonly listener: RunListener,
+    private readonly held = false,
+  ) {
     document.addEventListener('visibilitychange', this.visibility);
     addEventListener('online', this.online);
     if (document.hidden) this.visibility(); // opened in the background
@@ -88,6 +92,7 @@ export class Run {
       if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 408 && error.status !== 429) return this.fail(error);
       if (!this.id) return this.fail(isAbort(error) || !error ? new ApiError('The connection was lost while sending.', 0, 'network') : error);
       this.whole = false;
+      if (this.held) return this.fail(new ApiError('The connection was lost. A temporary chat cannot go on with an answer that broke off.', 0, 'network'));
       if (!this.letGo && !this.soon) this.listener.interrupted(true);
       await this.pause(error instanceof ApiError ? error.retryAfter : null);
       open = (signal) => this.resume(signal);
@@ -172,6 +177,7 @@ export class Run {
   private visibility = (): void => {
     clearTimeout(this.hiddenTimer);
     if (document.hidden) {
+      if (this.held) return;
       this.hiddenTimer = window.setTimeout(() => {
         this.letGo = true;
         // A request that has no id yet could not be found again: it is let go as soon as it has one.
@@ -181,7 +187,7 @@ export class Run {
       return;
     }
     // A connection that slept with the machine may look alive for minutes.
-    if (!this.letGo && Date.now() - this.heardAt > (this.id ? staleMs : silenceMs)) {
+    if (!this.held && !this.letGo && Date.now() - this.heardAt > (this.id ? staleMs : silenceMs)) {
       this.soon = true;
       this.connection?.abort();
     }

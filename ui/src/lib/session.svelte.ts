@@ -57,7 +57,7 @@ class Session {
   // The server no longer knows us: remember the place, ask to sign in.
   signedOut(): void {
     if (this.state === 'signed-out' || this.state === 'setup') return;
-    if (router.path !== '/login' && router.path !== '/setup') this.wanted = router.path;
+    if (router.path !== '/login' && router.path !== '/setup') this.wanted = router.path + location.search;
     this.user = null;
     this.state = 'signed-out';
     router.go('/login', 'replace');

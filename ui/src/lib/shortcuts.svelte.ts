@@ -1,6 +1,7 @@
 // Keys that work anywhere on the chat page, and the list of them for the dialog.
 class Shortcuts {
   open = $state(false);
+  search = $state(false);
 }
 
 export const shortcuts = new Shortcuts();
@@ -12,7 +13,10 @@ export const shortcutList: { keys: string[]; what: string }[] = [
   { keys: ['Enter'], what: 'Send the message' },
   { keys: ['Shift', 'Enter'], what: 'New line' },
   { keys: ['Esc'], what: 'Stop the answer' },
+  { keys: ['←', '→'], what: 'Other versions, while their buttons have the focus' },
   { keys: [modifier, 'Shift', 'O'], what: 'New chat' },
+  { keys: [modifier, 'Shift', 'T'], what: 'Temporary chat' },
+  { keys: [modifier, 'K'], what: 'Search' },
   { keys: [modifier, 'B'], what: 'Show or hide the sidebar' },
   { keys: ['/'], what: 'Go to the message field' },
   { keys: ['?'], what: 'This list' },

@@ -6,31 +6,32 @@ export interface SseEvent {
 }
 
 export class SseParser {
-  private rest = '';
+  // Pieces of the line that has not ended yet. They are joined once, at its end: joining with every piece would copy the
+  // line as often as pieces come.
+  private begun: string[] = [];
   private data: string[] = [];
   private event = '';
   private first = true;
+  private afterReturn = false; // the last line ended in CR: an LF that follows belongs to it
 
   // The events that `chunk` completes. Comment lines vanish here.
   push(chunk: string): SseEvent[] {
     const events: SseEvent[] = [];
-    let text = this.rest + chunk;
-    if (this.first && text.length > 0) {
-      if (text.charCodeAt(0) === 0xfeff) text = text.slice(1);
-      this.first = false;
-    }
+    if (chunk === '') return events;
     let start = 0;
-    // Where the unfinished line of the last push ends: no need to look through it again.
-    let scan = Math.max(0, this.rest.length - 1);
+    if (this.first && chunk.charCodeAt(0) === 0xfeff) start = 1;
+    this.first = false;
+    if (this.afterReturn && chunk[start] === '\n') start++;
+    this.afterReturn = false;
     for (;;) {
-      const end = nextLineEnd(text, scan);
-      // A CR at the very end may be the first half of CR LF: wait for what follows.
-      if (end < 0 || (text[end] === '\r' && end + 1 === text.length)) break;
-      this.line(text.slice(start, end), events);
-      start = text[end] === '\r' && text[end + 1] === '\n' ? end + 2 : end + 1;
-      scan = start;
+      const end = nextLineEnd(chunk, start);
+      if (end < 0) break;
+      this.line(this.begun.join('') + chunk.slice(start, end), events);
+      this.begun = [];
+      this.afterReturn = chunk[end] === '\r' && end + 1 === chunk.length;
+      start = chunk[end] === '\r' && chunk[end + 1] === '\n' ? end + 2 : end + 1;
     }
-    this.rest = text.slice(start);
+    if (start < chunk.length) this.begun.push(chunk.slice(start));
     return events;
   }
 

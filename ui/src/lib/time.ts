@@ -40,3 +40,10 @@ export function duration(seconds: number): string {
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
+
+// A day, as short as the year allows.
+export function dayOf(time: number, now = Date.now() / 1000): string {
+  const then = new Date(time * 1000);
+  const sameYear = then.getFullYear() === new Date(now * 1000).getFullYear();
+  return then.toLocaleDateString(undefined, { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) });
+}

@@ -34,6 +34,21 @@ export interface Conversation {
   head_item_id: string | null;
   active_response_id: string | null;
   last_response: LastResponse | null;
+  pinned?: boolean;
+  archived?: boolean;
+  folder_id?: string | null;
+  tags?: string[];
+  // In the trash since.
+  deleted_at?: number | null;
+  compaction?: 'auto' | 'off' | null;
+}
+
+// Where an item stands among those that follow the same item.
+export interface Siblings {
+  index: number;
+  count: number;
+  previous_id: string | null;
+  next_id: string | null;
 }
 
 export interface Part {
@@ -81,6 +96,10 @@ export interface Item {
   model?: string | null;
   truncated?: boolean;
   bytes?: number;
+  // 1 for the first item of a path; the item before it; its alternatives, where there are any.
+  position?: number;
+  parent_id?: string | null;
+  siblings?: Siblings | null;
 }
 
 export interface List<T> {
@@ -88,6 +107,48 @@ export interface List<T> {
   first_id?: string | null;
   last_id?: string | null;
   has_more?: boolean;
+}
+
+// A page of one path through a conversation: the one that ends with `leaf_id` and has `head_position` items.
+export interface ItemPage extends List<Item> {
+  has_older?: boolean;
+  has_newer?: boolean;
+  leaf_id?: string | null;
+  head_position?: number;
+}
+
+export interface Folder {
+  id: string;
+  name: string;
+  conversations: number;
+}
+
+export interface Tag {
+  name: string;
+  conversations: number;
+}
+
+export interface BulkResult {
+  done: number;
+  failed: { id: string; code: string; message: string }[];
+}
+
+export interface Hit {
+  conversation_id: string;
+  conversation_title: string | null;
+  // Null: the title matched.
+  item_id: string | null;
+  role: string | null;
+  model: string | null;
+  created_at: number;
+  snippet: { text: string; hit: boolean }[];
+}
+
+export interface Hits {
+  data: Hit[];
+  has_more: boolean;
+  next: string | null;
+  pending: number;
 }
 
 export interface Model {

@@ -15,6 +15,17 @@ export function newest<T>(page: readonly T[], hasMore: boolean): WindowState<T> 
   return { rows: page, hasOlder: hasMore, hasNewer: false };
 }
 
+// A page from anywhere.
+export function placed<T>(page: readonly T[], hasOlder: boolean, hasNewer: boolean): WindowState<T> {
+  return { rows: page, hasOlder, hasNewer };
+}
+
+// Only what precedes `row`: another branch goes on from there.
+export function before<T>(state: WindowState<T>, row: T): WindowState<T> {
+  const at = state.rows.indexOf(row);
+  return { rows: at < 0 ? state.rows : state.rows.slice(0, at), hasOlder: state.hasOlder, hasNewer: false };
+}
+
 export function withOlder<T>(state: WindowState<T>, page: readonly T[], hasMore: boolean, max = maxRows): WindowState<T> {
   const rows = [...page, ...state.rows];
   const dropped = rows.length > max;

@@ -1,0 +1,139 @@
+// /api/settings: what the administrator sets for all. /api/me/settings: what a person sets for oneself.
+#include "api/body.hpp"
+#include "api/routes.hpp"
+#include "base/text.hpp"
+
+namespace confab::api {
+
+namespace {
+
+using web::Access;
+
+constexpr std::size_t kModelBytesMax = 300;
+
+// One that is absent from the store, or empty, is the default.
+Task<Result<std::string>> read_setting(Context& context, std::string_view name, std::string_view otherwise) {
+    CO_TRY(const auto value, co_await context.store.get_setting(std::string(name)));
+    co_return value && !value->empty() ? *value : std::string(otherwise);
+}
+
+Task<Result<Reply>> render_settings(Context& context) {
+    CO_TRY(const auto title_model, co_await read_setting(context, store::kSettingTitleModel, ""));
+    CO_TRY(const auto retention, co_await read_setting(context, store::kSettingRetentionDays, "null"));
+    const std::string trash_default = std::to_string(store::kTrashDaysDefault);
+    CO_TRY(const auto trash, co_await read_setting(context, store::kSettingTrashDays, trash_default));
+    CO_TRY(const auto compaction, co_await read_setting(context, store::kSettingCompaction, "off"));
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.member("object", "settings");
+    out.member("title_model", title_model);
+    out.raw_member("retention_days", retention);
+    out.raw_member("trash_days", trash);
+    out.member("compaction", compaction);
+    out.end_object();
+    co_return web::json_reply(std::move(body));
+}
+
+// A number of days as it is stored: empty for null. Absent: nothing.
+Result<std::optional<std::string>> parse_days(const json::object& object, std::string_view name, bool nullable) {
+    const json::value* given = object.if_contains(name);
+    if (given == nullptr) {
+        return std::nullopt;
+    }
+    if (given->is_null()) {
+        if (!nullable) {
+            return base::invalid(std::string(name), "'" + std::string(name) + "' is a number of days.", "invalid_type");
+        }
+        return std::optional(std::string());
+    }
+    TRY(const auto days, Fields(object).integer(name, 1, store::kRetentionDaysMax));
+    return std::optional(std::to_string(*days));
+}
+
+struct Change {
+    std::string_view name;
+    std::string value;
+};
+
+Result<std::vector<Change>> parse_changes(const json::object& object) {
+    const Fields fields(object);
+    std::vector<Change> changes;
+    TRY(auto title_model, fields.text("title_model", kModelBytesMax));
+    if (title_model) {
+        changes.push_back({store::kSettingTitleModel, std::string(base::trim(*title_model))});
+    }
+    TRY(auto retention, parse_days(object, store::kSettingRetentionDays, true));
+    if (retention) {
+        changes.push_back({store::kSettingRetentionDays, *std::move(retention)});
+    }
+    TRY(auto trash, parse_days(object, store::kSettingTrashDays, false));
+    if (trash) {
+        changes.push_back({store::kSettingTrashDays, *std::move(trash)});
+    }
+    TRY(auto compaction, fields.text("compaction"));
+    if (compaction) {
+        if (*compaction != "auto" && *compaction != "off") {
+            return base::invalid("compaction", "compaction is 'auto' or 'off'.");
+        }
+        changes.push_back({store::kSettingCompaction, *std::move(compaction)});
+    }
+    return changes;
+}
+
+Task<Result<Reply>> get_settings(Context& context, Exchange& /*exchange*/) {
+    return render_settings(context);
+}
+
+// Everything is checked before anything is kept.
+Task<Result<Reply>> change_settings(Context& context, Exchange& exchange) {
+    CO_TRY(const auto object, parse_body(exchange.request()));
+    CO_TRY(auto changes, parse_changes(object));
+    for (Change& change : changes) {
+        CO_TRY_VOID(co_await context.store.put_setting(std::string(change.name), std::move(change.value)));
+    }
+    co_return co_await render_settings(context);
+}
+
+Reply user_settings_reply(const store::UserSettings& settings) {
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.member("object", "user_settings");
+    out.key("retention_days");
+    if (settings.retention_days) {
+        out.value(*settings.retention_days);
+    } else {
+        out.value(nullptr);
+    }
+    out.end_object();
+    return web::json_reply(std::move(body));
+}
+
+Task<Result<Reply>> get_user_settings(Context& context, Exchange& exchange) {
+    CO_TRY(const auto settings, co_await context.store.get_user_settings(user_of(exchange)));
+    co_return user_settings_reply(settings);
+}
+
+Task<Result<Reply>> change_user_settings(Context& context, Exchange& exchange) {
+    CO_TRY(const auto object, parse_body(exchange.request()));
+    CO_TRY(auto settings, co_await context.store.get_user_settings(user_of(exchange)));
+    CO_TRY(const auto days, parse_days(object, store::kSettingRetentionDays, true));
+    if (days) {
+        settings.retention_days.reset();
+        CO_TRY(settings.retention_days, Fields(object).integer("retention_days", 1, store::kRetentionDaysMax));
+    }
+    CO_TRY_VOID(co_await context.store.put_user_settings(user_of(exchange), settings));
+    co_return user_settings_reply(settings);
+}
+
+}  // namespace
+
+void add_settings_routes(Routes& routes) {
+    routes.add("GET", "/api/settings", Access::admin, get_settings);
+    routes.add("PATCH", "/api/settings", Access::admin, change_settings);
+    routes.add("GET", "/api/me/settings", Access::user, get_user_settings);
+    routes.add("PATCH", "/api/me/settings", Access::user, change_user_settings);
+}
+
+}  // namespace confab::api

@@ -1,0 +1,232 @@
+// Search in a real database: what is found, what is no longer, and that nobody finds what is another's.
+#include <chrono>
+#include <thread>
+
+#include "base/text.hpp"
+#include "store/search_query.hpp"
+#include "store/snippet.hpp"
+#include "store_fixture.hpp"
+
+namespace confab::store {
+namespace {
+
+class SearchTest : public StoreTest {
+protected:
+    SearchPage search(UserNo user, const std::string& text, SearchOrder order = SearchOrder::newest) {
+        SearchRequest request;
+        request.query = parse_search_query(text);
+        request.order = order;
+        return good(run_task(store_->search(user, request)));
+    }
+
+    // Once everything that is written is indexed.
+    SearchPage find(UserNo user, const std::string& text, SearchOrder order = SearchOrder::newest) {
+        for (int i = 0; i < 100; ++i) {
+            SearchPage page = search(user, text, order);
+            if (page.pending == 0 && i > 3) {
+                return page;
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+        ADD_FAILURE() << "the index does not catch up";
+        return {};
+    }
+
+    static Texts texts_of_hits(const SearchPage& page) {
+        Texts texts;
+        for (const SearchHit& hit : page.hits) {
+            std::string text;
+            for (const SnippetPart& part : hit.snippet) {
+                text += part.hit ? "[" + part.text + "]" : part.text;
+            }
+            texts.push_back(text);
+        }
+        return texts;
+    }
+
+    Conversation titled(UserNo user, const std::string& title, std::vector<NewItem> items = {}) {
+        NewConversation conversation = new_conversation(user, std::move(items));
+        conversation.title = title;
+        return good(run_task(store_->create_conversation(std::move(conversation))));
+    }
+
+    UserNo ada_ = make_user("ada@example.org");
+    UserNo bob_ = make_user("bob@example.org");
+};
+
+TEST_F(SearchTest, FindsTheNewestFirstWithTheWordMarked) {
+    make_conversation(ada_, {user_item("the first Whale"), answer_item("no fish"), user_item("a whale again")});
+    EXPECT_EQ(texts_of_hits(find(ada_, "whale")), (Texts{"a [whale] again", "the first [Whale]"}));
+}
+
+TEST_F(SearchTest, FindsOnlyOnesOwn) {
+    make_conversation(ada_, {user_item("secret whale")});
+    titled(ada_, "whale title");
+    make_conversation(bob_, {user_item("nothing")});
+    EXPECT_EQ(find(ada_, "whale").hits.size(), 2U);
+    EXPECT_EQ(find(bob_, "whale").hits.size(), 0U);
+}
+
+TEST_F(SearchTest, FindsCjkByPairsAndSingleCharacters) {
+    make_conversation(ada_, {user_item("我喜欢自然语言处理。"), user_item("東京タワーへ行く")});
+    EXPECT_EQ(find(ada_, "语言").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "自然语言处理").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "理").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "タワー").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "然言").hits.size(), 0U);
+    EXPECT_EQ(texts_of_hits(find(ada_, "东京")), Texts{});
+}
+
+TEST_F(SearchTest, IgnoresAccentsAndCase) {
+    make_conversation(ada_, {user_item("Café ÉTÉ ÜBER")});
+    EXPECT_EQ(texts_of_hits(find(ada_, "cafe ete uber")), Texts{"[Café] [ÉTÉ] [ÜBER]"});
+}
+
+TEST_F(SearchTest, UnderstandsPhrasesExclusionsAndPrefixes) {
+    make_conversation(ada_, {user_item("white whale ahead"), user_item("whale white"), user_item("white elephant")});
+    EXPECT_EQ(find(ada_, "\"white whale\"").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "white -whale").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "elep").hits.size(), 1U) << "the word that is being typed";
+    EXPECT_EQ(find(ada_, "elep ").hits.size(), 0U) << "a finished word";
+    EXPECT_EQ(find(ada_, "white whale elephant").hits.size(), 0U) << "all words";
+}
+
+TEST_F(SearchTest, FiltersByRoleModelAndDate) {
+    const auto id = make_conversation(ada_).id;
+    answer(ada_, {id, {}}, "whale question", "whale answer");
+    EXPECT_EQ(texts_of_hits(find(ada_, "whale from:me")), Texts{"[whale] question"});
+    EXPECT_EQ(texts_of_hits(find(ada_, "whale from:assistant")), Texts{"[whale] answer"});
+    EXPECT_EQ(find(ada_, "whale model:model-a").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "whale model:other").hits.size(), 0U);
+    EXPECT_EQ(find(ada_, "whale after:2020-01-01").hits.size(), 2U + 1U) << "and the title";
+    EXPECT_EQ(find(ada_, "whale before:2020-01-01").hits.size(), 0U);
+}
+
+TEST_F(SearchTest, FindsTitlesAndTheirChanges) {
+    const auto id = titled(ada_, "Planning Tromsø", {user_item("x")}).id;
+    const auto hits = find(ada_, "in:title planning").hits;
+    ASSERT_EQ(hits.size(), 1U);
+    EXPECT_EQ(hits[0].conversation, id);
+    EXPECT_FALSE(hits[0].item);
+    ConversationPatch patch;
+    patch.title = "Other";
+    good(run_task(store_->update_conversation(ada_, id, patch)));
+    EXPECT_EQ(find(ada_, "planning").hits.size(), 0U);
+    EXPECT_EQ(find(ada_, "other").hits.size(), 1U);
+}
+
+TEST_F(SearchTest, ForgetsWhatIsDeleted) {
+    const auto kept = make_conversation(ada_, {user_item("whale one"), user_item("whale two")});
+    const auto gone = titled(ada_, "whale three", {user_item("whale four")});
+    EXPECT_EQ(find(ada_, "whale").hits.size(), 4U);
+    const auto first = page(ada_, kept.id, Order::ascending, 1).rows.at(0).id;
+    good(run_task(store_->delete_item(ada_, kept.id, first)));
+    good(run_task(store_->delete_conversation(ada_, gone.id)));
+    EXPECT_EQ(texts_of_hits(find(ada_, "whale")), Texts{"[whale] two"});
+    // Not only hidden by a join: the index itself has one row left.
+    store_.reset();
+    auto db = good(sqlite::Connection::open(path(), sqlite::Access::read_only, counters_));
+    auto rows = db->use("SELECT count(*) FROM search_index WHERE search_index MATCH 'whale'");
+    ASSERT_TRUE(good(rows.step()));
+    EXPECT_EQ(rows.integer(0), 1);
+    auto titles = db->use("SELECT count(*) FROM search_titles");
+    ASSERT_TRUE(good(titles.step()));
+    EXPECT_EQ(titles.integer(0), 0);
+    auto check = db->use("SELECT count(*) FROM search_queue");
+    ASSERT_TRUE(good(check.step()));
+    EXPECT_EQ(check.integer(0), 0);
+}
+
+TEST_F(SearchTest, DeletingBeforeItWasIndexedLeavesNothing) {
+    for (int i = 0; i < 20; ++i) {
+        const auto id = make_conversation(ada_, {user_item("fleeting whale")}).id;
+        good(run_task(store_->delete_conversation(ada_, id)));
+    }
+    EXPECT_EQ(find(ada_, "whale").hits.size(), 0U);
+}
+
+TEST_F(SearchTest, CatchesUpAfterAnInterruption) {
+    make_conversation(ada_, {user_item("whale")});
+    reopen();
+    EXPECT_EQ(find(ada_, "whale").hits.size(), 1U);
+}
+
+TEST_F(SearchTest, PagesStayInPlaceWhileMessagesArrive) {
+    const auto id = make_conversation(ada_).id;
+    for (int i = 0; i < 30; ++i) {
+        good(run_task(store_->append_items(ada_, id, {user_item("whale " + std::to_string(i))})));
+    }
+    find(ada_, "whale");
+    SearchRequest request;
+    request.query = parse_search_query("whale");
+    request.limit = 7;
+    Texts seen;
+    for (int i = 30;; ++i) {
+        const SearchPage page = good(run_task(store_->search(ada_, request)));
+        for (const std::string& text : texts_of_hits(page)) {
+            seen.push_back(text);
+        }
+        if (page.next.empty()) {
+            break;
+        }
+        request.cursor = page.next;
+        good(run_task(store_->append_items(ada_, id, {user_item("whale " + std::to_string(i))})));
+    }
+    ASSERT_EQ(seen.size(), 30U);
+    EXPECT_EQ(seen.front(), "[whale] 29");
+    EXPECT_EQ(seen.back(), "[whale] 0");
+    request.cursor = "x1";
+    EXPECT_EQ(errc_of(run_task(store_->search(ada_, request))), base::Errc::invalid_request);
+}
+
+TEST_F(SearchTest, RanksWhatAnswersBest) {
+    make_conversation(
+        ada_,
+        {user_item("whale whale whale white whale"),
+         user_item("a whale once, among many other words " + std::string(5'000, 'x'))}
+    );
+    const auto hits = find(ada_, "whale", SearchOrder::relevance).hits;
+    ASSERT_EQ(hits.size(), 2U);
+    EXPECT_GT(hits[0].score, hits[1].score);
+    EXPECT_TRUE(hits[0].snippet.at(0).hit);
+}
+
+TEST_F(SearchTest, AnyTextIsAQuery) {
+    make_conversation(ada_, {user_item("x")});
+    for (const char* text :
+         {"\"", "\"\"", "*", "x*", "NEAR(a b)", "col:x", "text:x", "a AND", "OR", "NOT", "(", ")", "^x", "-", "--", "-\"",
+          "{x y}: z", "x OR 1=1", "'; DROP TABLE users;--", "%", "_", "\\", "\x01\x02", "\xff\xfe", "in:", "in:title",
+          "from:me", "before:2020-13-45", "after:", "model:", "a\"b", "\"a", "+", "😀", "é", "中", "-中", "-x"}) {
+        SearchRequest request;
+        request.query = parse_search_query(text);
+        EXPECT_TRUE(run_task(store_->search(ada_, request))) << text;
+        request.order = SearchOrder::relevance;
+        EXPECT_TRUE(run_task(store_->search(ada_, request))) << text;
+    }
+}
+
+TEST(Snippet, NeverCutsACharacterAndStaysShort) {
+    std::string text;
+    for (int i = 0; i < 100; ++i) {
+        text += "中文é";
+    }
+    text += " needle ";
+    for (int i = 0; i < 100; ++i) {
+        text += "é中文";
+    }
+    const auto query = parse_search_query("needle");
+    for (std::size_t cut = 0; cut < 20; ++cut) {
+        std::size_t bytes = 0;
+        bool hit = false;
+        for (const SnippetPart& part : make_snippet("x" + std::string(cut, 'y') + text, query)) {
+            EXPECT_TRUE(base::is_utf8(part.text));
+            bytes += part.text.size();
+            hit = hit || part.hit;
+        }
+        EXPECT_LE(bytes, kSnippetBytesMax + 8);
+        EXPECT_TRUE(hit);
+    }
+}
+
+}  // namespace
+}  // namespace confab::store
