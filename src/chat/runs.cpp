@@ -342,7 +342,7 @@ Task<base::Result<llm::Outcome>> RunService::answer(
         request.parameters.include_usage = false;  // an old server: once more without it
         outcome = co_await attempt(run, upstream, request, begun);
     }
-    if (upstream && !run->timing() && is_context_exceeded(outcome)) {
+    if (upstream && !run->timing() && is_context_exceeded(outcome) && co_await run->wait_for_admission()) {
         co_return co_await answer_shorter(run, upstream, request, begun, std::move(outcome));
     }
     co_return outcome;
@@ -352,29 +352,29 @@ Task<base::Result<llm::Outcome>> RunService::answer(
 Task<base::Result<llm::Outcome>> RunService::answer_shorter(
     RunPtr run,
     llm::UpstreamPtr upstream,
-    const RunRequest& request,
-    std::optional<store::BegunRun>& begun,
+    RunRequest& request,
+    BegunPtr begun,
     base::Result<llm::Outcome> refused
 ) {
     const std::int64_t named = window_named_by(refused);
     if (environment_.calibration != nullptr) {
         co_await environment_.calibration->refused(upstream->name, request.model, named);
     }
-    if (environment_.context == nullptr || !begun || request.truncation == store::Truncation::disabled) {
+    if (environment_.context == nullptr || !*begun || request.truncation == store::Truncation::disabled) {
         co_return context_exceeded(refused);
     }
     const std::int64_t tokens_max =
-        shorter_budget(*environment_.upstreams.snapshot(), environment_.calibration, request, *begun);
-    auto planned = co_await environment_.context->replan_run(begun->no, tokens_max);
+        shorter_budget(*environment_.upstreams.snapshot(), environment_.calibration, request, **begun);
+    auto planned = co_await environment_.context->replan_run((*begun)->no, tokens_max);
     if (!planned) {
         co_return std::unexpected(planned.error());
     }
-    if (planned->plan.tokens >= begun->prompt.tokens) {
+    if (planned->plan.tokens >= (*begun)->prompt.tokens) {
         co_return context_exceeded(refused);
     }
     spdlog::info("prompt_shortened id={} tokens={}", run->facts().id.str(), planned->plan.tokens);
-    begun->prompt = planned->plan;
-    begun->summary = std::move(planned->summary);
+    (*begun)->prompt = planned->plan;
+    (*begun)->summary = std::move(planned->summary);
     auto outcome = co_await attempt(run, upstream, request, begun);
     if (!run->timing() && is_context_exceeded(outcome)) {
         co_return context_exceeded(outcome);
@@ -590,71 +590,6 @@ Task<void> RunService::interrupt_all() {
     if (compactor_) {
         co_await compactor_->close();
     }
-}
-
-// ---- RunDirectory ----
-
-namespace {
-
-Task<std::optional<Batch>> next_here(
-    RunService* service,
-    store::UserNo user,
-    store::ResponseId id,
-    Sequence from,
-    net::Deadline deadline
-) {
-    const RunPtr run = service->find(user, id);
-    if (!run || !run->facts().stored) {
-        co_return std::nullopt;
-    }
-    co_return co_await run->next(from, deadline);
-}
-
-Task<bool> cancel_here(RunService* service, store::UserNo user, store::ResponseId id) {
-    const RunPtr run = service->find(user, id);
-    if (!run) {
-        co_return false;
-    }
-    run->cancel();
-    co_await run->wait_until_finished(net::Deadline::after(kStopWaitMax));
-    co_return true;
-}
-
-Task<std::optional<std::string>> render_here(RunService* service, store::UserNo user, store::ResponseId id) {
-    const RunPtr run = service->find(user, id);
-    if (!run || !run->facts().stored) {
-        co_return std::nullopt;
-    }
-    std::string text;
-    ResponseEnd now;
-    render_response(text, run->facts(), run->finished() ? run->end() : now);
-    co_return text;
-}
-
-}  // namespace
-
-const RunDirectory::Place& RunDirectory::place(const store::ResponseId& id) const {
-    return places_[shard_of(id, static_cast<unsigned>(places_.size()))];
-}
-
-Task<std::optional<Batch>> RunDirectory::next(
-    store::UserNo user,
-    store::ResponseId id,
-    Sequence from,
-    net::Deadline deadline
-) {
-    const Place& home = place(id);
-    co_return co_await net::run_on(home.executor, next_here(home.service, user, id, from, deadline));
-}
-
-Task<bool> RunDirectory::cancel(store::UserNo user, store::ResponseId id) {
-    const Place& home = place(id);
-    co_return co_await net::run_on(home.executor, cancel_here(home.service, user, id));
-}
-
-Task<std::optional<std::string>> RunDirectory::render(store::UserNo user, store::ResponseId id) {
-    const Place& home = place(id);
-    co_return co_await net::run_on(home.executor, render_here(home.service, user, id));
 }
 
 }  // namespace confab::chat

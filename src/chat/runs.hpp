@@ -100,8 +100,8 @@ private:
     net::Task<base::Result<llm::Outcome>> answer_shorter(
         RunPtr run,
         llm::UpstreamPtr upstream,
-        const RunRequest& request,
-        std::optional<store::BegunRun>& begun,
+        RunRequest& request,
+        BegunPtr begun,
         base::Result<llm::Outcome> refused
     );
     void learn_tokens(
