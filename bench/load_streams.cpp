@@ -1,11 +1,11 @@
 // load_streams: a closed-loop client for streamed answers, on 127.0.0.1.
 //
 //   load_streams --port P [--api chat|responses] [--conns 64] [--ramp MS] [--requests N | --seconds S] [--model mock-n64-i0]
-//                [--header 'Name: value']... [--timeout SECONDS] [--label TEXT]
+//                [--history MESSAGES] [--header 'Name: value']... [--timeout SECONDS] [--label TEXT]
 //
 // Keep-alive connections, started evenly over the ramp; each asks, reads the whole stream and asks again, until N requests were
 // made or S seconds have passed; streams under way are read to their end. `--api responses` asks POST /v1/responses with
-// "store":true instead of POST /v1/chat/completions. Every answer must be a 200 with as many tokens as the model's name says.
+// "store":true instead of POST /v1/chat/completions; `--history N` sends a chat of N messages and wants no stream. Every answer must be a 200 with as many tokens as the model's name says.
 //
 // Prints one line of JSON: answers and tokens per second, failures by reason, and in milliseconds p50, p99 and max of: the time to
 // the first token (ttft), the whole answer (latency), the gap between two tokens of a stream, and the delay of a token since the
@@ -28,90 +28,11 @@
 #include <string_view>
 #include <vector>
 
+#include "load_request.hpp"
 #include "loopback.hpp"
 
 namespace confab::bench {
 namespace {
-
-// ---- options ----
-
-enum class Api { chat, responses };
-
-struct Options {
-    int port = 9100;
-    Api api = Api::chat;
-    std::size_t connections = 64;
-    std::uint64_t ramp_ns = 0;
-    long requests = -1;
-    double seconds = -1;
-    double timeout_seconds = 60;
-    std::string model = "mock-n64-i0";
-    std::string label;
-    std::string headers;  // lines
-
-    int tokens_expected() const {
-        const auto at = model.find("-n");
-        return at == std::string::npos ? -1 : std::atoi(model.c_str() + at + 2);
-    }
-};
-
-[[noreturn]] void refuse(const std::string& what) {
-    std::fprintf(stderr, "load_streams: %s\n", what.c_str());
-    std::exit(2);
-}
-
-Options parse_options(int argc, char** argv) {
-    Options options;
-    for (int i = 1; i < argc; i += 2) {
-        const std::string name = argv[i];
-        if (i + 1 == argc) {
-            refuse(name + " needs a value");
-        }
-        const std::string value = argv[i + 1];
-        if (name == "--port") {
-            options.port = std::stoi(value);
-        } else if (name == "--api" && (value == "chat" || value == "responses")) {
-            options.api = value == "chat" ? Api::chat : Api::responses;
-        } else if (name == "--conns") {
-            options.connections = std::stoul(value);
-        } else if (name == "--ramp") {
-            options.ramp_ns = std::stoul(value) * kNsPerMs;
-        } else if (name == "--requests") {
-            options.requests = std::stol(value);
-        } else if (name == "--seconds") {
-            options.seconds = std::stod(value);
-        } else if (name == "--timeout") {
-            options.timeout_seconds = std::stod(value);
-        } else if (name == "--model") {
-            options.model = value;
-        } else if (name == "--header") {
-            options.headers += value + "\r\n";
-        } else if (name == "--label") {
-            options.label = value;
-        } else {
-            refuse("cannot understand " + name + " " + value);
-        }
-    }
-    if (options.requests < 0 && options.seconds < 0) {
-        options.seconds = 5;
-    }
-    return options;
-}
-
-std::string render_request(const Options& options) {
-    constexpr std::string_view kQuestion = "Say something short about measuring proxies, please.";
-    std::string body = R"({"model":")" + options.model + R"(","stream":true,)";
-    if (options.api == Api::chat) {
-        body.append(R"("stream_options":{"include_usage":true},"messages":[{"role":"system","content":"You are a helpful assistant."},)");
-        body.append(R"({"role":"user","content":")").append(kQuestion).append(R"("}]})");
-    } else {
-        body.append(R"("store":true,"instructions":"You are a helpful assistant.","input":")").append(kQuestion).append("\"}");
-    }
-    const std::string path = options.api == Api::chat ? "/v1/chat/completions" : "/v1/responses";
-    return "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options.port) +
-           "\r\nContent-Type: application/json\r\nAccept: text/event-stream\r\n" + options.headers +
-           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
 
 // ---- figures ----
 
@@ -489,6 +410,9 @@ private:
     const char* fault_of(const Connection& connection) const {
         if (connection.status != 200) {
             return "status";
+        }
+        if (options_.history > 0) {
+            return connection.line.find("\"choices\"") == std::string::npos ? "no_answer" : nullptr;
         }
         if (!connection.done) {
             return "no_done";

@@ -17,11 +17,6 @@ constexpr std::size_t kMetadataPairsMax = 16;
 constexpr std::size_t kMetadataKeyMax = 64;     // characters
 constexpr std::size_t kMetadataValueMax = 512;  // characters
 
-bool is_json_type(std::string_view content_type) {
-    const std::string_view type = base::trim(content_type.substr(0, content_type.find(';')));
-    return base::iequals(type, "application/json");
-}
-
 std::size_t characters(std::string_view text) {
     std::size_t count = 0;
     for (const char c : text) {
@@ -35,6 +30,11 @@ std::string_view view(const json::string& text) {
 }
 
 }  // namespace
+
+bool is_json_type(std::string_view content_type) {
+    const std::string_view type = base::trim(content_type.substr(0, content_type.find(';')));
+    return base::iequals(type, "application/json");
+}
 
 Result<json::object> parse_body(const web::Request& request) {
     if (request.body.empty()) {

@@ -16,6 +16,8 @@ namespace json = base::json;
 
 inline constexpr std::size_t kPageRowsMax = 100;
 
+bool is_json_type(std::string_view content_type);
+
 // The body as an object. Errors: unsupported_media when it is declared as something other than JSON, invalid_request
 // when it is not a JSON object. An empty body is an empty object.
 base::Result<json::object> parse_body(const web::Request& request);

@@ -3,6 +3,8 @@
 #include "api/chat_relay.hpp"
 #include "api/demo_chat.hpp"
 #include "api/routes.hpp"
+#include "base/json_skim.hpp"
+#include "base/text.hpp"
 #include "llm/error_body.hpp"
 #include "llm/http_error.hpp"
 
@@ -12,6 +14,7 @@ namespace {
 
 using web::Access;
 
+constexpr std::size_t kModelBytesMax = 300;  // of its name
 constexpr std::uint64_t kAnswerBytesMax = 32ULL * 1024 * 1024;
 constexpr std::chrono::minutes kAnswerMax{60};
 
@@ -45,11 +48,46 @@ struct ChatParameters {
     bool stream = false;
 };
 
+// Of a request that is as it should be; nothing when a parser has to look at it. The messages go on as they are, so
+// only their being there is looked at.
+std::optional<ChatParameters> skim_chat_request(std::string_view body) {
+    ChatParameters parameters;
+    int models = 0;
+    int streams = 0;
+    int messages = 0;
+    bool fits = true;
+    const auto take = [&](const base::SkimmedMember& member) {
+        if (member.key == "model") {
+            ++models;
+            const bool is_text = member.value.starts_with('"') && member.value.size() <= 2 + kModelBytesMax;
+            fits = fits && is_text && member.value.find('\\') == std::string_view::npos;
+            parameters.model = fits ? member.value.substr(1, member.value.size() - 2) : std::string_view();
+        } else if (member.key == "stream") {
+            ++streams;
+            parameters.stream = member.value == "true";
+            fits = fits && (parameters.stream || member.value == "false");
+        } else if (member.key == "messages") {
+            ++messages;
+            fits = fits && member.value.starts_with('[') && !base::trim(member.value.substr(1)).starts_with(']');
+        }
+    };
+    const bool whole = base::skim_object(body, take);
+    if (!whole || !fits || models != 1 || messages != 1 || streams > 1) {
+        return std::nullopt;
+    }
+    return parameters;
+}
+
 Result<ChatParameters> parse_chat_request(const web::Request& request) {
+    if (is_json_type(request.header("content-type"))) {
+        if (auto skimmed = skim_chat_request(request.body)) {
+            return *std::move(skimmed);
+        }
+    }
     TRY(const auto object, parse_body(request));
     const Fields fields(object);
     ChatParameters parameters;
-    TRY(parameters.model, fields.required_text("model", 300));
+    TRY(parameters.model, fields.required_text("model", kModelBytesMax));
     TRY(const json::array* messages, fields.array("messages"));
     if (messages == nullptr) {
         return base::invalid("messages", "Missing required parameter: 'messages'.", "missing_required_parameter");

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/json.hpp"
+#include "base/json_skim.hpp"
 #include "base/text.hpp"
 #include "llm/error_body.hpp"
 #include "llm/http_error.hpp"
@@ -85,6 +86,13 @@ base::Error bad_end(std::string code, std::string message) {
 }  // namespace
 
 std::optional<base::Error> document_problem(std::string_view document) {
+    bool has_choices = false;
+    const bool whole = base::skim_object(document, [&has_choices](const base::SkimmedMember& member) {
+        has_choices = has_choices || (member.key == "choices" && member.value.starts_with('['));
+    });
+    if (whole && has_choices) {
+        return std::nullopt;
+    }
     if (document.size() > kParsedBytesMax && is_json_object(document) && find_key(document, "\"choices\"") != nullptr) {
         return std::nullopt;
     }
@@ -146,8 +154,12 @@ net::Flow ChatRelay::on_body(std::string_view bytes) {
         paused_ = true;
         return net::Flow::pause;
     }
-    const auto fed = parser_.feed(bytes, *this);
-    if (!fed) {
+    if (const std::size_t known = parser_.between_events() ? familiar_.match(bytes) : 0; known > 0) {
+        pending_ += bytes.substr(0, known);
+        said_something_ = true;
+        bytes.remove_prefix(known);
+    }
+    if (const auto fed = bytes.empty() ? base::Status() : parser_.feed(bytes, *this); !fed) {
         add_error(fed.error());
     }
     return done_ ? net::Flow::finish : net::Flow::go_on;
@@ -172,7 +184,11 @@ llm::SseHandler::Next ChatRelay::on_event(const llm::SseEvent& event) {
     }
     add_data(event.data);
     said_something_ = true;
-    finished_ = finished_ || names_finish_reason(event.data);
+    if (names_finish_reason(event.data)) {
+        finished_ = true;
+    } else {
+        familiar_.learn(event.data);
+    }
     return Next::more;
 }
 
@@ -269,6 +285,10 @@ Task<void> ChatRelay::send_to(web::StreamWriter& writer) {
     writer_ = &writer;
     std::string sending;
     while (!writer.client_gone()) {
+        if (done_ && pending_.size() <= kPendingBytesMax) {
+            writer.end_with(pending_);
+            co_return;
+        }
         if (!pending_.empty() || writer.has_rest()) {
             sending.clear();
             std::swap(sending, pending_);
@@ -277,8 +297,6 @@ Task<void> ChatRelay::send_to(web::StreamWriter& writer) {
             }
         } else if (std::exchange(paused_, false)) {
             call_.resume();  // only now: what it delivers may go straight to the socket
-        } else if (done_) {
-            co_return;
         } else {
             co_await news_.wait();
         }

@@ -2,7 +2,8 @@
 //
 // The model server's bytes are parsed into SSE events only, and each event's data goes on unchanged: tools, images,
 // reasoning and whatever comes next pass unharmed. What is mended is the framing (CRLF, comments, a missing [DONE]) and
-// errors, which take the standard shape. Memory: at most kPendingBytesMax wait for a slow client; then the server is
+// errors, which take the standard shape. Events that are like the one before but for their text need no look at all
+// (llm/familiar_events.hpp). Memory: at most kPendingBytesMax wait for a slow client; then the server is
 // paused.
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <string>
 
 #include "api/context.hpp"
+#include "llm/familiar_events.hpp"
 #include "llm/sse_parser.hpp"
 #include "llm/upstream_call.hpp"
 
@@ -57,6 +59,7 @@ private:
     llm::UpstreamPtr upstream_;
     llm::UpstreamCall call_;
     llm::SseParser parser_;
+    llm::FamiliarEvents familiar_;
     net::Waker news_;
     web::StreamWriter* writer_ = nullptr;  // while send_to() runs
     std::string pending_;

@@ -37,6 +37,10 @@ Task<ResponseStreamer::Step> ResponseStreamer::follow(web::StreamWriter& writer)
     } else if (silent) {
         batch->bytes = ":\n\n";
     }
+    if (batch->finished && batch->bytes.size() <= kViewerPieceBytes) {
+        writer.end_with(batch->bytes);
+        co_return Step::done;
+    }
     const bool written = co_await write_watched(writer, *batch);
     co_return written && !batch->finished ? Step::more : Step::done;
 }
@@ -46,6 +50,9 @@ Task<std::optional<chat::Batch>> ResponseStreamer::look() {
     const auto deadline = net::Deadline::after(kKeepAliveEvery);
     near_run_ = own_run_ ? own_run_ : context_.runs.find(user_, id_);
     if (!near_run_) {
+        if (writer_->has_rest()) {
+            co_await writer_->write({});  // the run may have no news for long
+        }
         co_return co_await context_.directory.next(user_, id_, next_, deadline);
     }
     if (!own_run_ && !near_run_->facts().stored) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/bytes.hpp"
 #include "base/text.hpp"
 
 namespace confab::base {
@@ -38,6 +39,12 @@ void append_escaped(std::string& out, std::string_view text) {
     std::size_t i = 0;
     const auto flush = [&](std::size_t end) { out.append(text.data() + plain, end - plain); };
     while (i < text.size()) {
+        while (text.size() - i >= 8 && !has_json_special(load_bytes(text.data() + i))) {
+            i += 8;
+        }
+        if (i == text.size()) {
+            break;
+        }
         const auto c = static_cast<unsigned char>(text[i]);
         if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != 0x7F) {
             ++i;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.hpp"
+
 namespace confab::base {
 
 namespace {
@@ -66,6 +68,10 @@ std::size_t utf8_sequence_length(std::string_view text) noexcept {
 
 bool is_utf8(std::string_view text) noexcept {
     while (!text.empty()) {
+        if (text.size() >= 8 && !has_non_ascii(load_bytes(text.data()))) {
+            text.remove_prefix(8);
+            continue;
+        }
         const std::size_t length = utf8_sequence_length(text);
         if (length == 0) {
             return false;

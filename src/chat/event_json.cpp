@@ -74,6 +74,12 @@ PartKind part_kind(EventKind kind) {
     }
 }
 
+void append_number(std::string& out, std::int64_t number) {
+    char digits[24];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+    out.append(digits, end);
+}
+
 }  // namespace
 
 std::string_view to_string(RunStatus status) {
@@ -176,6 +182,10 @@ EventRenderer::EventRenderer(const ResponseFacts& facts, const ResponseEnd& end)
 }
 
 void EventRenderer::render(std::string& out, Sequence sequence, const Event& event) const {
+    if (event.kind == EventKind::text_delta) {
+        render_text_delta(out, sequence, event);
+        return;
+    }
     const std::string_view type = event_type(event.kind, end_.status);
     out.append("event: ").append(type).append("\ndata: ");
     JsonWriter json(out);
@@ -203,7 +213,6 @@ void EventRenderer::render_body(JsonWriter& out, const Event& event) const {
                 render_output_item(out, item(event.output), Shown::whole);
             }
             break;
-        case EventKind::text_delta:
         case EventKind::refusal_delta:
         case EventKind::summary_delta:
         case EventKind::arguments_delta: render_delta(out, event); break;
@@ -212,13 +221,25 @@ void EventRenderer::render_body(JsonWriter& out, const Event& event) const {
     }
 }
 
-// What comes once for every token: nothing is looked up or allocated.
+// What comes once for every token: its constant parts are written as they stand.
+void EventRenderer::render_text_delta(std::string& out, Sequence sequence, const Event& event) const {
+    out +=
+        "event: response.output_text.delta\n"
+        "data: {\"type\":\"response.output_text.delta\",\"sequence_number\":";
+    append_number(out, sequence);
+    if (const std::string_view item = place_of(event); !item.empty()) {
+        out.append(",").append(item);
+    }
+    out += ",\"content_index\":";
+    append_number(out, event.content);
+    out += ",\"delta\":\"";
+    base::append_escaped(out, event.payload);
+    out += "\",\"logprobs\":[]}\n\n";
+}
+
 void EventRenderer::render_delta(JsonWriter& out, const Event& event) const {
     place(out, event);
     out.member("delta", event.payload);
-    if (event.kind == EventKind::text_delta) {
-        out.raw_member("logprobs", "[]");
-    }
 }
 
 void EventRenderer::render_part_event(JsonWriter& out, const Event& event) const {
@@ -268,11 +289,17 @@ void EventRenderer::render_snapshot(JsonWriter& out, EventKind kind) const {
     out.raw(rendered);
 }
 
-void EventRenderer::place(JsonWriter& out, const Event& event) const {
+// The constant members of the event's item; empty when the item is not known.
+std::string_view EventRenderer::place_of(const Event& event) const {
     if (log_ != nullptr) {
-        out.raw(log_->items()[event.output].place);
-    } else if (event.output < places_.size()) {
-        out.raw(places_[event.output]);
+        return log_->items()[event.output].place;
+    }
+    return event.output < places_.size() ? std::string_view(places_[event.output]) : std::string_view();
+}
+
+void EventRenderer::place(JsonWriter& out, const Event& event) const {
+    if (const std::string_view item = place_of(event); !item.empty()) {
+        out.raw(item);
     }
     if (const std::string_view name = index_name(event.kind); !name.empty()) {
         out.member(name, unsigned{event.content});

@@ -62,9 +62,11 @@ public:
 
 private:
     void render_body(base::JsonWriter& out, const Event& event) const;
+    void render_text_delta(std::string& out, Sequence sequence, const Event& event) const;
     void render_delta(base::JsonWriter& out, const Event& event) const;
     void render_part_event(base::JsonWriter& out, const Event& event) const;
     void render_snapshot(base::JsonWriter& out, EventKind kind) const;
+    std::string_view place_of(const Event& event) const;
     void place(base::JsonWriter& out, const Event& event) const;
     OutputItem announced(std::size_t output) const;
     OutputItem item(std::size_t output) const;

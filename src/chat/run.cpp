@@ -11,7 +11,11 @@ constexpr std::size_t kLeaseStepBytes = 64 * 1024;
 }  // namespace
 
 Run::Run(net::Executor executor, Origin origin, meter::Lease lease)
-    : executor_(executor), origin_(std::move(origin)), lease_(std::move(lease)), waiting_for_save_(executor) {
+    : executor_(executor),
+      origin_(std::move(origin)),
+      lease_(std::move(lease)),
+      waiting_for_save_(executor),
+      waiting_for_admission_(executor) {
     append_opening_events(log_, origin_.facts.background);
     show();
 }
@@ -40,6 +44,9 @@ void Run::show() {
 
 // Lets viewers see as much as they may.
 void Run::reveal(ShowLimit::Time now) {
+    if (!origin_.admitted) {
+        return;
+    }
     const bool all = finished_ || !origin_.persistent;
     const Sequence seen = visible_;
     visible_ = all ? log_.size() : limit_.visible(visible_, now);
@@ -69,6 +76,30 @@ std::optional<store::RunTiming> Run::timing() const {
     timing.first_token_ms = milliseconds(*first_token_);
     timing.duration_ms = milliseconds(std::chrono::steady_clock::now());
     return timing;
+}
+
+void Run::admit(store::RunNo no, store::UnixSeconds created_at) {
+    origin_.no = no;
+    origin_.facts.created_at = created_at;
+    origin_.admitted = true;
+    reveal(net::Deadline::Clock::now());
+    waiting_for_admission_.notify_all();
+}
+
+void Run::refuse() {
+    if (origin_.admitted) {
+        return;
+    }
+    refused_ = true;
+    break_off();
+    waiting_for_admission_.notify_all();
+}
+
+net::Task<bool> Run::wait_for_admission() {
+    while (!origin_.admitted && !refused_) {
+        co_await waiting_for_admission_.wait();
+    }
+    co_return origin_.admitted;
 }
 
 bool Run::attach(std::function<void()> stop) {

@@ -59,6 +59,7 @@ public:
         store::RunNo no{};
         ResponseFacts facts;
         bool persistent = true;  // has a row in the store
+        bool admitted = true;    // false: its question is still being committed, and nothing may be shown before it is
         std::string continued;   // the text of the answer that this one goes on with: its own begins with it
     };
 
@@ -78,11 +79,18 @@ public:
 
     meter::Lease& lease() { return lease_; }  // grows with the prompt and with the log
 
+    // The question of a run that was made before that is committed: from now on it is shown.
+    void admit(store::RunNo no, store::UnixSeconds created_at);
+    // It could not be committed: the answer is broken off, and nobody ever saw it. Nothing happens to an admitted run.
+    void refuse();
+    // Waits until one of the two has happened; whether the run was admitted.
+    net::Task<bool> wait_for_admission();
+
     // What breaks off that which the driver waits for; null: it waits for nothing. Refused (false) when the run is to
     // stop already.
     bool attach(std::function<void()> stop);
 
-    bool stopping() const { return cancelled_ || interrupted_; }
+    bool stopping() const { return cancelled_ || interrupted_ || refused_; }
 
     bool cancelled() const { return cancelled_; }
 
@@ -219,10 +227,12 @@ private:
     bool interrupted_ = false;
     bool out_of_memory_ = false;
     bool saving_ = false;
+    bool refused_ = false;
     std::function<void()> stop_;
     std::shared_ptr<std::atomic<std::int64_t>> shown_ = std::make_shared<std::atomic<std::int64_t>>(0);
     std::vector<Viewer*> viewers_;
     net::WaitList waiting_for_save_;
+    net::WaitList waiting_for_admission_;
 };
 
 }  // namespace confab::chat

@@ -99,6 +99,45 @@ bool refuses_stream_options(const base::Error& error) {
     return refused && error.message.find("stream_options") != std::string::npos;
 }
 
+std::unexpected<base::Error> shutting_down() {
+    return base::fail(Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down");
+}
+
+// A question that stands alone, and fits: its prompt is known without the store, so that the model server can be asked
+// while the question is being committed. Nothing is shown before it is (Run::Origin::admitted).
+bool asks_early(const store::NewRun& row) {
+    std::int64_t tokens = 0;
+    for (const store::NewItem& item : row.input) {
+        tokens += item.tokens;
+    }
+    return !row.target.conversation && !row.target.previous_response && !row.continues && !row.input.empty() &&
+           tokens <= row.prompt_tokens_max;
+}
+
+// Tells a run, if there is one yet, how the commit of its question ended: refused, unless granted.
+class Admission {
+public:
+    explicit Admission(RunPtr run) : run_(std::move(run)) {}
+
+    Admission(const Admission&) = delete;
+    Admission& operator=(const Admission&) = delete;
+
+    ~Admission() {
+        if (run_) {
+            run_->refuse();  // nothing to a run that was admitted
+        }
+    }
+
+    void grant(const store::BegunRun& begun) const {
+        if (run_) {
+            run_->admit(begun.no, begun.created_at);
+        }
+    }
+
+private:
+    RunPtr run_;
+};
+
 std::unexpected<base::Error> stopped() {
     return base::fail(Errc::cancelled, "The request was cancelled.", "cancelled");
 }
@@ -161,36 +200,51 @@ RunPtr RunService::find(store::UserNo user, store::ResponseId id) const {
 
 Task<base::Result<RunPtr>> RunService::start(RunRequest request) {
     if (closing_) {
-        co_return base::fail(Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down");
+        co_return shutting_down();
     }
-    std::optional<store::BegunRun> begun;
-    auto run = co_await begin(request, begun);
-    if (!run) {
-        co_return run;
+    CO_TRY(auto prepared, prepare(request));
+    const auto begun = std::make_shared<std::optional<store::BegunRun>>();
+    RunPtr run;
+    const bool early = prepared.row && asks_early(*prepared.row);
+    if (early) {
+        prepared.origin.admitted = false;
+        run = make_run(prepared);
+        if (!tasks_.spawn(drive(run, request, begun))) {
+            co_return shutting_down();
+        }
+    }
+    if (prepared.row) {
+        const Admission admission(run);  // whatever happens, who waits for it is told
+        CO_TRY(*begun, co_await environment_.store.begin_run(*std::move(prepared.row)));
+        request.input.clear();  // the prompt comes from the store; a long answer must not hold a long question
+        admission.grant(**begun);
+    }
+    if (!early) {
+        take_begun(prepared, *begun);
+        run = make_run(prepared);
     }
     if (closing_) {
-        (*run)->interrupt();  // it is committed already: it ends as incomplete, like the others
+        run->interrupt();  // it is committed already: it ends as incomplete, like the others
     }
-    if (begun) {
-        request.input.clear();  // the prompt comes from the store; a long answer must not hold a long question
-    }
-    live_.emplace((*run)->facts().id, *run);
+    live_.emplace(run->facts().id, run);
     environment_.counters.started.add();
     environment_.counters.live.add(1);
-    if (!tasks_.spawn(drive(*run, std::move(request), std::move(begun)))) {
-        live_.erase((*run)->facts().id);
+    if (!early && !tasks_.spawn(drive(run, std::move(request), begun))) {
+        live_.erase(run->facts().id);
         environment_.counters.live.add(-1);
-        co_return base::fail(Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down");
+        co_return shutting_down();
     }
     co_return run;
 }
 
-Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<store::BegunRun>& begun) {
+// What is known of a run before the store knows it.
+base::Result<RunService::Prepared> RunService::prepare(RunRequest& request) {
     auto lease = environment_.budget.try_lease(kRunLeaseBytes);
     if (!lease) {
-        co_return base::fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
+        return base::fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
     }
-    Run::Origin origin;
+    Prepared prepared{{}, std::move(*lease), std::nullopt};
+    Run::Origin& origin = prepared.origin;
     origin.user = request.user;
     origin.persistent = request.stored || request.target.conversation || request.target.previous_response;
     origin.facts.id = make_id();
@@ -201,9 +255,9 @@ Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<
     origin.facts.stored = request.stored;
     origin.facts.conversation = request.target.conversation;
     origin.facts.previous_response = request.target.previous_response;
-    CO_TRY_VOID(plan_budget(*environment_.upstreams.snapshot(), environment_.calibration, request));
+    TRY_VOID(plan_budget(*environment_.upstreams.snapshot(), environment_.calibration, request));
     if (origin.persistent) {
-        store::NewRun row;
+        store::NewRun& row = prepared.row.emplace();
         row.id = origin.facts.id;
         row.user = request.user;
         row.target = request.target;
@@ -218,27 +272,40 @@ Task<base::Result<RunPtr>> RunService::begin(RunRequest& request, std::optional<
         if (request.instructions.empty()) {
             row.count_tokens = llm::estimate_tokens;
         }
-        CO_TRY(begun, co_await environment_.store.begin_run(std::move(row)));
-        origin.no = begun->no;
-        origin.facts.created_at = begun->created_at;
-        if (begun->continued) {
-            origin.continued = *std::move(begun->continued);
-            begun->continued.emplace();  // that there is one still matters to the prompt
-            if (!lease->grow(origin.continued.size())) {
-                spdlog::warn("lease_missing id={} bytes={}", origin.facts.id.str(), origin.continued.size());
-            }
+    }
+    return prepared;
+}
+
+RunPtr RunService::make_run(Prepared& prepared) {
+    return std::make_shared<Run>(
+        environment_.shard.executor(), std::move(prepared.origin), std::move(prepared.lease)
+    );
+}
+
+// What the store said of a run that was committed before it was made.
+void RunService::take_begun(Prepared& prepared, std::optional<store::BegunRun>& begun) {
+    if (!begun) {
+        return;
+    }
+    Run::Origin& origin = prepared.origin;
+    origin.no = begun->no;
+    origin.facts.created_at = begun->created_at;
+    if (begun->continued) {
+        origin.continued = *std::move(begun->continued);
+        begun->continued.emplace();  // that there is one still matters to the prompt
+        if (!prepared.lease.grow(origin.continued.size())) {
+            spdlog::warn("lease_missing id={} bytes={}", origin.facts.id.str(), origin.continued.size());
         }
     }
-    co_return std::make_shared<Run>(environment_.shard.executor(), std::move(origin), std::move(*lease));
 }
 
 // ---- the life of a run ----
 
-Task<void> RunService::drive(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun) {
+Task<void> RunService::drive(RunPtr run, RunRequest request, BegunPtr begun) {
     std::string upstream_name;
-    std::optional<CompactionWanted> compaction = compaction_after(request, begun);
-    if (compactor_ && begun) {
-        compactor_->give_way(begun->conversation_no);
+    std::optional<CompactionWanted> compaction = compaction_after(request, *begun);
+    if (compactor_ && *begun) {
+        compactor_->give_way((*begun)->conversation_no);
     }
     base::Result<llm::Outcome> outcome =
         base::fail(Errc::internal, "The answer failed inside the server.", "server_error");
@@ -248,6 +315,9 @@ Task<void> RunService::drive(RunPtr run, RunRequest request, std::optional<store
         spdlog::error("run_failed id={} error=\"{}\"", run->facts().id.str(), e.what());
     }
     run->attach(nullptr);
+    if (!co_await run->wait_for_admission()) {
+        co_return;
+    }
     co_await finish(run, std::move(outcome), std::move(upstream_name));
     if (compactor_ && compaction && run->end().status == RunStatus::completed) {
         compactor_->consider(*std::move(compaction));
@@ -257,7 +327,7 @@ Task<void> RunService::drive(RunPtr run, RunRequest request, std::optional<store
 Task<base::Result<llm::Outcome>> RunService::answer(
     RunPtr run,
     RunRequest request,
-    std::optional<store::BegunRun> begun,
+    BegunPtr begun,
     std::string& upstream_name
 ) {
     CO_TRY(const auto upstream, co_await choose(run, request.model));
@@ -268,11 +338,11 @@ Task<base::Result<llm::Outcome>> RunService::answer(
         request.parameters.token_limit_field = llm::TokenLimitField::max_completion_tokens;
     }
     auto outcome = co_await attempt(run, upstream, request, begun);
-    if (!outcome && refuses_stream_options(outcome.error())) {
+    if (!outcome && refuses_stream_options(outcome.error()) && co_await run->wait_for_admission()) {
         request.parameters.include_usage = false;  // an old server: once more without it
         outcome = co_await attempt(run, upstream, request, begun);
     }
-    if (upstream && !run->timing() && is_context_exceeded(outcome)) {
+    if (upstream && !run->timing() && is_context_exceeded(outcome) && co_await run->wait_for_admission()) {
         co_return co_await answer_shorter(run, upstream, request, begun, std::move(outcome));
     }
     co_return outcome;
@@ -282,29 +352,29 @@ Task<base::Result<llm::Outcome>> RunService::answer(
 Task<base::Result<llm::Outcome>> RunService::answer_shorter(
     RunPtr run,
     llm::UpstreamPtr upstream,
-    const RunRequest& request,
-    std::optional<store::BegunRun>& begun,
+    RunRequest& request,
+    BegunPtr begun,
     base::Result<llm::Outcome> refused
 ) {
     const std::int64_t named = window_named_by(refused);
     if (environment_.calibration != nullptr) {
         co_await environment_.calibration->refused(upstream->name, request.model, named);
     }
-    if (environment_.context == nullptr || !begun || request.truncation == store::Truncation::disabled) {
+    if (environment_.context == nullptr || !*begun || request.truncation == store::Truncation::disabled) {
         co_return context_exceeded(refused);
     }
     const std::int64_t tokens_max =
-        shorter_budget(*environment_.upstreams.snapshot(), environment_.calibration, request, *begun);
-    auto planned = co_await environment_.context->replan_run(begun->no, tokens_max);
+        shorter_budget(*environment_.upstreams.snapshot(), environment_.calibration, request, **begun);
+    auto planned = co_await environment_.context->replan_run((*begun)->no, tokens_max);
     if (!planned) {
         co_return std::unexpected(planned.error());
     }
-    if (planned->plan.tokens >= begun->prompt.tokens) {
+    if (planned->plan.tokens >= (*begun)->prompt.tokens) {
         co_return context_exceeded(refused);
     }
     spdlog::info("prompt_shortened id={} tokens={}", run->facts().id.str(), planned->plan.tokens);
-    begun->prompt = planned->plan;
-    begun->summary = std::move(planned->summary);
+    (*begun)->prompt = planned->plan;
+    (*begun)->summary = std::move(planned->summary);
     auto outcome = co_await attempt(run, upstream, request, begun);
     if (!run->timing() && is_context_exceeded(outcome)) {
         co_return context_exceeded(outcome);
@@ -360,8 +430,8 @@ Task<base::Result<llm::UpstreamPtr>> RunService::choose(RunPtr run, std::string 
 Task<base::Result<llm::Outcome>> RunService::attempt(
     RunPtr run,
     llm::UpstreamPtr upstream,
-    const RunRequest& request,
-    const std::optional<store::BegunRun>& begun
+    RunRequest& request,
+    BegunPtr begun
 ) {
     net::BodySource body;
     std::int64_t estimated = 0;
@@ -369,11 +439,14 @@ Task<base::Result<llm::Outcome>> RunService::attempt(
         CO_TRY(
             auto prompt,
             co_await render_prompt(
-                environment_.store, run->lease(), request.parameters, request.instructions, begun, request.input
+                environment_.store, run->lease(), request.parameters, request.instructions, *begun, request.input
             )
         );
         estimated = prompt.tokens;
         body.text = std::move(prompt.body);
+        if (run->origin().persistent) {
+            request.input.clear();  // from now on the store has it, or nobody needs it
+        }
         const PromptImages images{environment_.files, environment_.blobs, run->origin().user};
         CO_TRY_VOID(co_await images.insert(body, run->lease()));
     }
@@ -517,71 +590,6 @@ Task<void> RunService::interrupt_all() {
     if (compactor_) {
         co_await compactor_->close();
     }
-}
-
-// ---- RunDirectory ----
-
-namespace {
-
-Task<std::optional<Batch>> next_here(
-    RunService* service,
-    store::UserNo user,
-    store::ResponseId id,
-    Sequence from,
-    net::Deadline deadline
-) {
-    const RunPtr run = service->find(user, id);
-    if (!run || !run->facts().stored) {
-        co_return std::nullopt;
-    }
-    co_return co_await run->next(from, deadline);
-}
-
-Task<bool> cancel_here(RunService* service, store::UserNo user, store::ResponseId id) {
-    const RunPtr run = service->find(user, id);
-    if (!run) {
-        co_return false;
-    }
-    run->cancel();
-    co_await run->wait_until_finished(net::Deadline::after(kStopWaitMax));
-    co_return true;
-}
-
-Task<std::optional<std::string>> render_here(RunService* service, store::UserNo user, store::ResponseId id) {
-    const RunPtr run = service->find(user, id);
-    if (!run || !run->facts().stored) {
-        co_return std::nullopt;
-    }
-    std::string text;
-    ResponseEnd now;
-    render_response(text, run->facts(), run->finished() ? run->end() : now);
-    co_return text;
-}
-
-}  // namespace
-
-const RunDirectory::Place& RunDirectory::place(const store::ResponseId& id) const {
-    return places_[shard_of(id, static_cast<unsigned>(places_.size()))];
-}
-
-Task<std::optional<Batch>> RunDirectory::next(
-    store::UserNo user,
-    store::ResponseId id,
-    Sequence from,
-    net::Deadline deadline
-) {
-    const Place& home = place(id);
-    co_return co_await net::run_on(home.executor, next_here(home.service, user, id, from, deadline));
-}
-
-Task<bool> RunDirectory::cancel(store::UserNo user, store::ResponseId id) {
-    const Place& home = place(id);
-    co_return co_await net::run_on(home.executor, cancel_here(home.service, user, id));
-}
-
-Task<std::optional<std::string>> RunDirectory::render(store::UserNo user, store::ResponseId id) {
-    const Place& home = place(id);
-    co_return co_await net::run_on(home.executor, render_here(home.service, user, id));
 }
 
 }  // namespace confab::chat

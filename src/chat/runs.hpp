@@ -64,7 +64,7 @@ public:
     explicit RunService(RunEnvironment environment);
     ~RunService();
 
-    // Commits the input and starts the answer. Errors of RunStore::begin_run; unavailable (overloaded).
+    // Commits the input and starts the answer; the model server may be asked meanwhile (ADR 0017). Errors of RunStore::begin_run; unavailable (overloaded).
     net::Task<base::Result<RunPtr>> start(RunRequest request);
 
     // The run under way with this id and owner, or null.
@@ -79,19 +79,29 @@ public:
     net::Task<void> interrupt_all();
 
 private:
-    net::Task<base::Result<RunPtr>> begin(RunRequest& request, std::optional<store::BegunRun>& begun);
-    net::Task<void> drive(RunPtr run, RunRequest request, std::optional<store::BegunRun> begun);
+    struct Prepared {
+        Run::Origin origin;
+        meter::Lease lease;
+        std::optional<store::NewRun> row;  // nothing: it is not stored
+    };
+
+    using BegunPtr = std::shared_ptr<std::optional<store::BegunRun>>;  // nothing yet: not committed, or never stored
+
+    base::Result<Prepared> prepare(RunRequest& request);
+    RunPtr make_run(Prepared& prepared);
+    static void take_begun(Prepared& prepared, std::optional<store::BegunRun>& begun);
+    net::Task<void> drive(RunPtr run, RunRequest request, BegunPtr begun);
     net::Task<base::Result<llm::Outcome>> answer(
         RunPtr run,
         RunRequest request,
-        std::optional<store::BegunRun> begun,
+        BegunPtr begun,
         std::string& upstream_name
     );
     net::Task<base::Result<llm::Outcome>> answer_shorter(
         RunPtr run,
         llm::UpstreamPtr upstream,
-        const RunRequest& request,
-        std::optional<store::BegunRun>& begun,
+        RunRequest& request,
+        BegunPtr begun,
         base::Result<llm::Outcome> refused
     );
     void learn_tokens(
@@ -104,8 +114,8 @@ private:
     net::Task<base::Result<llm::Outcome>> attempt(
         RunPtr run,
         llm::UpstreamPtr upstream,
-        const RunRequest& request,
-        const std::optional<store::BegunRun>& begun
+        RunRequest& request,
+        BegunPtr begun
     );
     net::Task<void> finish(RunPtr run, base::Result<llm::Outcome> outcome, std::string upstream_name);
     net::Task<base::Status> commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name);

@@ -50,10 +50,17 @@ public:
 
     bool stopped() const { return stopped_; }
 
+    // Nothing is half done: the next byte begins an event.
+    bool between_events() const {
+        return !stopped_ && !skip_lf_ && !has_data_ && line_.empty() && type_.empty() && bom_bytes_ > kBomBytes;
+    }
+
     // What is buffered between two calls, for the owner's byte lease.
     std::size_t bytes_held() const { return line_.capacity() + data_.capacity() + type_.capacity(); }
 
 private:
+    static constexpr std::size_t kBomBytes = 3;
+
     enum class Lifetime { this_feed, this_line };  // how long the bytes of a line stay where they are
 
     base::Status take_line(std::string_view line, Lifetime lifetime, SseHandler& handler);
@@ -69,7 +76,7 @@ private:
     std::string type_;
     std::string data_;            // data that could not stay a view
     std::string_view data_view_;  // the only data line so far, within the buffer being fed
-    std::size_t bom_bytes_ = 0;   // bytes of a byte order mark seen at the very start; kBomDone afterwards
+    std::size_t bom_bytes_ = 0;   // bytes of a byte order mark seen at the very start; more than it has afterwards
     bool has_data_ = false;       // a data line was seen, though it may have been empty
     bool skip_lf_ = false;        // the last line ended in CR: an LF that follows belongs to it
     bool stopped_ = false;

@@ -16,7 +16,7 @@ namespace confab::net {
 
 namespace {
 
-constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kReadBytes = 32 * 1024;  // one buffer for all connections of a shard
 constexpr std::size_t kSendPieceBytes = 16 * 1024;
 
 std::string render_head(const HttpRequest& request, const PlainUrl& url) {

@@ -58,16 +58,23 @@ public:
     net::Task<base::Status> read_whole(std::string& body, meter::Lease& lease, meter::ByteBudget& budget);
 
     // Nothing of the body is left on the connection.
-    bool done() const { return !limits_.has_body || (parser_.is_done() && !failed_); }
+    bool done() const {
+        const bool all = limits_.announced ? bytes_ == *limits_.announced : parser_.is_done();
+        return !limits_.has_body || (all && !failed_);
+    }
 
 private:
     net::Task<base::Result<std::string_view>> read_some(std::size_t bytes_max);
+    net::Task<void> read_announced(std::string& out, std::size_t bytes_max);
+    net::Task<void> read_chunked(std::string& out, std::size_t bytes_max);
+    void cut_short();
+    void count(std::size_t bytes);
 
     Connection connection_;
     Parser& parser_;
     Limits limits_;
     net::Deadline whole_;
-    std::vector<char> piece_;
+    std::string piece_;
     std::uint64_t bytes_ = 0;
     std::optional<base::Error> failed_;
 };

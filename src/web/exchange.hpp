@@ -69,7 +69,10 @@ public:
     // What an offer left over, then these bytes, as one chunk; waits for the client. False when the client is gone or
     // too slow (30 s without progress): stop then.
     virtual net::Task<bool> write(std::string_view bytes) = 0;
-    // An offer left something over.
+    // The last bytes, when stream() returns right afterwards: they are sent together with the end of the body.
+    virtual void end_with(std::string_view bytes) = 0;
+    // Something waits for the next write(): what an offer left over, or at first the head of the answer. Nothing is
+    // offered meanwhile.
     virtual bool has_rest() const = 0;
     virtual bool client_gone() const = 0;
     // Closes the connection soon (the next tick) when a write() is under way, which then answers false.
@@ -80,7 +83,8 @@ public:
 class Streamer {
 public:
     virtual ~Streamer() = default;
-    // Called once, after the head was sent.
+    // Called once. The head is sent with the first write(), be it of nothing: who has nothing to say for long begins
+    // with that.
     virtual net::Task<void> stream(StreamWriter& writer) = 0;
 
     // Called on the shard's thread when the client has closed its connection. Must be quick; stream() then finds out by

@@ -7,8 +7,6 @@
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-
 #include "base/ids.hpp"
 #include "base/text.hpp"
 
@@ -401,16 +399,17 @@ Task<bool> Session::send_stream(Reply& reply) {
         request_.keep_alive = false;
         reply.streamer.reset();
     }
-    const std::string head = render_head(reply, std::nullopt);
-    const std::vector<asio::const_buffer> head_buffer{asio::buffer(head)};
-    if (!co_await write_all(wire_, head_buffer) || !reply.streamer) {
-        co_return !client_gone_;
+    std::string head = render_head(reply, std::nullopt);
+    if (!reply.streamer) {
+        const std::vector<asio::const_buffer> head_buffer{asio::buffer(head)};
+        co_return co_await write_all(wire_, head_buffer);
     }
     request_.headers = std::vector<Header>();  // a stream lasts, and nobody asks for what it began with
     request_.query = {};
     reply.headers = std::vector<Header>();
     buffer_.shrink_to_fit();
-    StreamOutput output(wire_, streams_chunked_ ? StreamOutput::Framing::chunked : StreamOutput::Framing::plain);
+    const auto framing = streams_chunked_ ? StreamOutput::Framing::chunked : StreamOutput::Framing::plain;
+    StreamOutput output(wire_, framing, std::move(head));
     watch_client([streamer = reply.streamer.get()] { streamer->client_gone(); });
     try {
         co_await reply.streamer->stream(output);
@@ -431,11 +430,15 @@ Task<bool> Session::send_stream(Reply& reply) {
 
 // ---- the client's leaving ----
 
+// Once begun, the wait is left to itself when nobody wants to know any more, and serves the next one who does: to begin
+// and to cancel one for each request costs system calls.
 void Session::watch_client(std::function<void()> callback) {
-    unwatch_client();
-    watch_ = std::make_shared<Watch>();
     watch_->callback = std::move(callback);
-    auto readable = [this, watch = watch_](const boost::system::error_code& ec) {
+    if (std::exchange(watch_->waits, true)) {
+        return;
+    }
+    socket_.async_wait(net::TcpSocket::wait_read, [this, watch = watch_](const boost::system::error_code& ec) {
+        watch->waits = false;
         if (ec || !watch->callback) {
             return;
         }
@@ -446,18 +449,11 @@ void Session::watch_client(std::function<void()> callback) {
         }
         client_gone_ = true;
         std::exchange(watch->callback, nullptr)();
-    };
-    socket_.async_wait(
-        net::TcpSocket::wait_read, asio::bind_cancellation_slot(watch_->signal.slot(), std::move(readable))
-    );
+    });
 }
 
 void Session::unwatch_client() {
-    if (watch_) {
-        watch_->callback = nullptr;
-        watch_->signal.emit(asio::cancellation_type::terminal);
-        watch_.reset();
-    }
+    watch_->callback = nullptr;
 }
 
 // Reads on for a moment before closing: a close with unread bytes would reset the connection and take the answer with

@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include "meter/byte_budget.hpp"
@@ -87,13 +86,13 @@ private:
     bool streams_chunked_ = false;  // how render_head() announces a streamed answer
     Wire wire_{socket_, deadline_, client_gone_, environment_.counters};
 
-    // State of watch_client, shared with the wait that may outlive its cancellation.
+    // State of watch_client, shared with a wait that may outlive the session.
     struct Watch {
-        std::function<void()> callback;
-        boost::asio::cancellation_signal signal;
+        std::function<void()> callback;  // null: nobody wants to know
+        bool waits = false;              // for the socket
     };
 
-    std::shared_ptr<Watch> watch_;
+    std::shared_ptr<Watch> watch_ = std::make_shared<Watch>();
 };
 
 }  // namespace confab::web

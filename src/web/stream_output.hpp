@@ -32,10 +32,19 @@ class StreamOutput final : public StreamWriter {
 public:
     enum class Framing : std::uint8_t { chunked, plain };  // plain: the end of the connection is the end (HTTP/1.0)
 
-    StreamOutput(Wire wire, Framing framing) : wire_(wire), framing_(framing) {}
+    // `head` goes out with the first bytes of the body.
+    StreamOutput(Wire wire, Framing framing, std::string head)
+        : wire_(wire), framing_(framing), rest_(std::move(head)) {}
+
+    StreamOutput(const StreamOutput&) = delete;
+    StreamOutput& operator=(const StreamOutput&) = delete;
+
+    ~StreamOutput() override { count(); }
 
     Offer offer(std::string_view bytes) override;
     net::Task<bool> write(std::string_view bytes) override;
+
+    void end_with(std::string_view bytes) override;
 
     bool has_rest() const override { return !rest_.empty(); }
 
@@ -48,10 +57,12 @@ public:
 
 private:
     void frame(std::string& out, std::string_view bytes) const;
+    void count();
 
     Wire wire_;
     Framing framing_;
-    std::string rest_;      // framed, of an offer that the socket did not take whole
+    std::string rest_;      // framed, of an offer that the socket did not take whole; at first the head
+    std::size_t uncounted_ = 0;  // bytes sent by offers; all shards share the counter, which is not for each token
     bool writing_ = false;  // a write() is under way
 };
 

@@ -67,16 +67,23 @@ Result<std::int64_t> find_chunk(Connection& db, RunNo run, const ChunkRange& ran
 
 Status append_run_chunks(Connection& db, const std::vector<RunChunk>& chunks) {
     for (const RunChunk& chunk : chunks) {
+        bool first = false;
+        {
+            auto run = db.use("SELECT first_chunk IS NULL FROM runs WHERE run = ?1 AND status < 2", chunk.run);
+            TRY(const bool open, run.step());
+            if (!open) {
+                continue;
+            }
+            first = run.get<bool>(0);
+        }
         TRY_VOID(db.run(
-            "INSERT INTO run_chunks (run, seq, data) SELECT run, ?2, ?3 FROM runs WHERE run = ?1 AND status < 2",
+            "INSERT INTO run_chunks (run, seq, data) VALUES (?1, ?2, ?3)",
             chunk.run,
             chunk.seq_first,
             Borrowed{chunk.data}
         ));
-        if (db.changed_rows() == 1) {
-            TRY_VOID(db.run(
-                "UPDATE runs SET first_chunk = ?2 WHERE run = ?1 AND first_chunk IS NULL", chunk.run, db.inserted_key()
-            ));
+        if (first) {
+            TRY_VOID(db.run("UPDATE runs SET first_chunk = ?2 WHERE run = ?1", chunk.run, db.inserted_key()));
         }
     }
     return {};

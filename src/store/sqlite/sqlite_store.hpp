@@ -172,8 +172,8 @@ private:
 
     // `work(sqlite::Connection&)` returns a Result. Not coroutines themselves: they pass on the pool's.
     template <class Work>
-    auto write(Work work) {
-        return writer_.run(std::move(work));
+    auto write(Work work, sqlite::Rush rush = sqlite::Rush::now) {
+        return writer_.run(std::move(work), rush);
     }
 
     template <class Work>

@@ -14,12 +14,12 @@ Task<Result<BegunRun>> SqliteStore::begin_run(NewRun run) {
 
 Task<Status> SqliteStore::append_run_chunks(std::vector<RunChunk> chunks) {
     auto work = [chunks = std::move(chunks)](Connection& db) { return sqlite::append_run_chunks(db, chunks); };
-    return write(std::move(work));
+    return write(std::move(work), sqlite::Rush::may_wait);
 }
 
 Task<Status> SqliteStore::finish_run(FinishRun finish) {
     auto work = [finish = std::move(finish)](Connection& db) { return sqlite::finish_run(db, finish); };
-    return write(std::move(work));
+    return write(std::move(work), sqlite::Rush::may_wait);
 }
 
 Task<Result<Run>> SqliteStore::find_run(UserNo user, ResponseId id) {

@@ -1,5 +1,6 @@
 #include "store/sqlite/writer.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -16,6 +17,10 @@ constexpr std::size_t kGroupMax = 200;    // operations in one commit
 // How long the thread sleeps before it looks whether an idle moment can be used to shrink the log.
 constexpr std::chrono::milliseconds kIdle{1'000};
 constexpr std::chrono::milliseconds kWorkWait{100};
+
+// After commits the house is looked at, but not after each of a thousand in a second. What is found is worked off without
+// a pause.
+constexpr std::chrono::milliseconds kHouseEvery{50};
 
 constexpr std::int64_t kPassiveBytes =
     16 * 1024 * 1024;  // of commits in the log: move them, without waiting for readers
@@ -64,9 +69,11 @@ void Writer::stop() {
     }
 }
 
-void Writer::push(std::unique_ptr<Operation> operation) {
+void Writer::push(std::unique_ptr<Operation> operation, Rush rush) {
     counters_.writer_queue_depth.add(1);
-    if (!queue_.push(std::move(operation))) {
+    const auto last = last_commit_.load(std::memory_order_relaxed);
+    const auto due = rush == Rush::now ? Clock::time_point::min() : last + kCommitEvery;
+    if (!queue_.push(std::move(operation), due)) {
         counters_.writer_queue_depth.add(-1);
         operation->answer(
             base::fail(base::Errc::unavailable, "The server is overloaded. Try again shortly.", "overloaded")
@@ -76,16 +83,19 @@ void Writer::push(std::unique_ptr<Operation> operation) {
 
 void Writer::loop() {
     Housework left = Housework::more;  // a crash may have interrupted it
+    Clock::time_point house_due = Clock::now();
     for (;;) {
-        Group group = queue_.pop_many(kGroupMax, patience(left));
+        const auto until_due = std::max(house_due - Clock::now(), Clock::duration(0));
+        Group group = queue_.pop_many(kGroupMax, left == Housework::none ? Clock::duration(kIdle) : until_due);
         if (!group.empty()) {
             work_off(group);
             left = Housework::more;
         } else if (queue_.closed()) {
             break;
         }
-        if (left != Housework::none) {
+        if (left != Housework::none && Clock::now() >= house_due) {
             left = keep_house();
+            house_due = Clock::now() + pause_after(left);
         }
         checkpoint_if_due(group.empty());
     }
@@ -118,6 +128,7 @@ void Writer::commit(Group& group) {
     if (is_sync_error(db_->last_failure())) {
         end_process("sync", db_->last_failure());  // the log's header is synced before a commit already
     }
+    last_commit_.store(Clock::now(), std::memory_order_relaxed);
     if (outcome) {
         counters_.commits.add();
     } else if (db_->in_transaction()) {
@@ -131,10 +142,25 @@ void Writer::commit(Group& group) {
 
 Status Writer::apply_all(Group& group) {
     TRY_VOID(db_->run("BEGIN IMMEDIATE"));
+    if (group.size() == 1) {
+        return apply_alone(*group.front());
+    }
     for (const auto& operation : group) {
         TRY_VOID(apply_in_savepoint(*operation));
     }
     return commit_transaction();
+}
+
+// The transaction is its savepoint.
+Status Writer::apply_alone(Operation& operation) {
+    Status applied = operation.apply(*db_);
+    if (applied) {
+        return commit_transaction();
+    }
+    if (!db_->in_transaction() || applied.error().errc == base::Errc::storage_full) {
+        return applied;
+    }
+    return db_->run("ROLLBACK");
 }
 
 // Fails only when the whole group is lost: SQLite undoes the transaction itself on some errors, and on a full disk the
@@ -159,13 +185,14 @@ Status Writer::commit_transaction() {
     return committed;
 }
 
-std::chrono::milliseconds Writer::patience(Housework left) {
+// Until the house is looked at again.
+std::chrono::milliseconds Writer::pause_after(Housework left) {
     switch (left) {
-        case Housework::none: return kIdle;
+        case Housework::none: return kHouseEvery;
         case Housework::more: return std::chrono::milliseconds(0);
         case Housework::later: return kWorkWait;
     }
-    return kIdle;
+    return kHouseEvery;
 }
 
 Writer::Housework Writer::keep_house() {

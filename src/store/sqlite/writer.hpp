@@ -1,14 +1,16 @@
 // Writer: the one thread that writes, with the one connection that writes and checkpoints.
 //
-// Operations come through a bounded queue. The thread takes what is there (group commit without waiting: while one
-// group is being synced the next one gathers), runs each operation in a savepoint of its own, so that a failing one is
-// undone alone, commits, and only then answers the callers. Between groups it takes one bounded step of housekeeping,
-// when there is some, and moves the write-ahead log into the database when it has grown.
+// Operations come through a bounded queue. The thread takes what is there (group commit: while one group is being synced
+// the next one gathers, and what can wait a moment waits for what cannot), runs each operation in a savepoint of its
+// own, so that a failing one is undone alone, commits, and only then answers the callers. Between groups it takes one
+// bounded step of housekeeping, when there is some, and moves the write-ahead log into the database when it has grown.
 //
 // An I/O error while committing ends the process: the commit may or may not have reached the disk, and only a restart,
 // which reads the disk again, can tell.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <new>
@@ -19,10 +21,17 @@
 #include <vector>
 
 #include "meter/counters.hpp"
-#include "net/blocking_pool.hpp"
+#include "net/blocking_pool.hpp"  // await_callback
+#include "store/sqlite/commit_queue.hpp"
 #include "store/sqlite/connection.hpp"
 
 namespace confab::store::sqlite {
+
+// Whether somebody waits for the commit of an operation, or it may wait a moment for company.
+enum class Rush : std::uint8_t { now, may_wait };
+
+// Under load a commit for each finished answer would cost more than all that is in it.
+inline constexpr std::chrono::milliseconds kCommitEvery{5};
 
 class Writer {
 public:
@@ -46,11 +55,12 @@ public:
     // `work(Connection&)` returns a Result; a failed one leaves no trace in the database. Resumes the caller after the
     // commit. Errors of the queue and of the group: `unavailable`, `storage_full`, `internal`. Cancelling the caller
     // stops nothing.
+    // One that may wait is taken along by the next commit, or has one within kCommitEvery of the last.
     template <class Work>
-    auto run(Work work) -> net::Task<std::invoke_result_t<Work&, Connection&>> {
+    auto run(Work work, Rush rush = Rush::now) -> net::Task<std::invoke_result_t<Work&, Connection&>> {
         using R = std::invoke_result_t<Work&, Connection&>;
-        auto submit = [this, &work](auto done) {
-            push(std::make_unique<TypedOperation<Work, decltype(done)>>(std::move(work), std::move(done)));
+        auto submit = [this, &work, rush](auto done) {
+            push(std::make_unique<TypedOperation<Work, decltype(done)>>(std::move(work), std::move(done)), rush);
         };
         co_return co_await net::await_callback<R>(std::move(submit));
     }
@@ -62,7 +72,7 @@ public:
         auto submit = [this, &work](auto done) {
             auto operation = std::make_unique<TypedOperation<Work, decltype(done)>>(std::move(work), std::move(done));
             operation->between = true;
-            push(std::move(operation));
+            push(std::move(operation), Rush::now);
         };
         co_return co_await net::await_callback<R>(std::move(submit));
     }
@@ -74,13 +84,15 @@ public:
         auto nobody = [](const R&) {};
         auto operation = std::make_unique<TypedOperation<Work, decltype(nobody)>>(std::move(work), nobody);
         operation->between = true;
-        push(std::move(operation));
+        push(std::move(operation), Rush::now);
     }
 
     // Finishes what is queued, moves the log into the database and closes the connection.
     void stop();
 
 private:
+    using Clock = std::chrono::steady_clock;
+
     class Operation {
     public:
         virtual ~Operation() = default;
@@ -124,12 +136,13 @@ private:
 
     using Group = std::vector<std::unique_ptr<Operation>>;
 
-    void push(std::unique_ptr<Operation> operation);
+    void push(std::unique_ptr<Operation> operation, Rush rush);
     void loop();
-    static std::chrono::milliseconds patience(Housework left);
+    static std::chrono::milliseconds pause_after(Housework left);
     void work_off(Group& group);
     void commit(Group& group);
     Status apply_all(Group& group);
+    Status apply_alone(Operation& operation);
     Status apply_in_savepoint(Operation& operation);
     Status commit_transaction();
     Housework keep_house();
@@ -141,7 +154,8 @@ private:
     const std::string log_path_;
     meter::StoreCounters& counters_;
     const Housekeeping housekeeping_;
-    net::JobQueue<std::unique_ptr<Operation>> queue_;
+    CommitQueue<std::unique_ptr<Operation>> queue_;
+    std::atomic<Clock::time_point> last_commit_{Clock::time_point()};
     std::int64_t passive_due_bytes_;
     std::thread thread_;
 };

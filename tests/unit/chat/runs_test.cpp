@@ -18,7 +18,14 @@ public:
     explicit SlowStore(store::RunStore& store) : store_(store) {}
 
     Task<base::Result<store::BegunRun>> begin_run(store::NewRun run) override {
-        return store_.begin_run(std::move(run));
+        ++beginning;
+        for (int i = 0; i < begin_sleeps; ++i) {
+            co_await net::sleep_for(std::chrono::milliseconds(100));
+        }
+        if (full) {
+            co_return base::fail(base::Errc::storage_full, "The disk is full.", "storage_full");
+        }
+        co_return co_await store_.begin_run(std::move(run));
     }
 
     Task<base::Status> append_run_chunks(std::vector<store::RunChunk> chunks) override {
@@ -78,8 +85,10 @@ public:
         return store_.delete_chunks_of_runs_finished_before(time);
     }
 
-    int sleeps = 0;     // of 100 ms, before each append
-    bool full = false;  // ends cannot be committed
+    int sleeps = 0;        // of 100 ms, before each append
+    int begin_sleeps = 0;  // the same before each beginning
+    bool full = false;     // neither beginnings nor ends can be committed
+    int beginning = 0;
     int refused = 0;
     int appending = 0;
     int appended = 0;
@@ -195,9 +204,9 @@ TEST_F(RunsOnASlowDisk, StopsWhileItsEventsAreHeldBack) {
 
 TEST_F(RunsOnASlowDisk, AnEndThatCannotBeCommittedIsNotShownAndHoldsNobodyUp) {
     auto body = [](RunsOnASlowDisk& self) -> Task<void> {
-        self.slow_.full = true;
         auto run = co_await self.runs_.start(self.question());
         const RunPtr live = good(std::move(run));
+        self.slow_.full = true;
         while (live->visible() < 10) {
             co_await net::sleep_for(std::chrono::milliseconds(10));
         }
@@ -213,6 +222,60 @@ TEST_F(RunsOnASlowDisk, AnEndThatCannotBeCommittedIsNotShownAndHoldsNobodyUp) {
         self.slow_.full = false;
         co_await live->wait_until_finished();
         EXPECT_EQ(live->end().status, store::RunStatus::cancelled);
+    };
+    run(body(*this));
+}
+
+TEST_F(RunsOnASlowDisk, AsksTheModelWhileTheQuestionIsBeingCommitted) {
+    auto body = [](RunsOnASlowDisk& self) -> Task<void> {
+        self.slow_.begin_sleeps = 10;
+        const auto begun = net::Deadline::Clock::now();
+        auto run = co_await self.runs_.start(self.question());
+        EXPECT_GE(net::Deadline::Clock::now() - begun, std::chrono::milliseconds(900)) << "told before the commit";
+        const RunPtr live = good(std::move(run));
+        // The demonstration begins after a moment: had it been asked only now, nothing would be there.
+        EXPECT_TRUE(live->timing().has_value());
+        const auto batch = co_await live->next(0, net::Deadline::never());
+        EXPECT_NE(batch.bytes.find("output_text.delta"), std::string::npos);
+        const auto found = co_await self.store_->find_run(self.ada_, live->facts().id);
+        EXPECT_EQ(good(found).created_at, live->facts().created_at);
+        co_await live->wait_until_finished();
+        const auto stored = co_await self.store_->find_run(self.ada_, live->facts().id);
+        EXPECT_EQ(store::texts_of(good(stored).output), store::Texts{std::string(llm::demo_text())});
+    };
+    run(body(*this));
+}
+
+TEST_F(RunsOnASlowDisk, BreaksOffTheAnswerToAQuestionThatCannotBeCommitted) {
+    auto body = [](RunsOnASlowDisk& self) -> Task<void> {
+        self.slow_.begin_sleeps = 5;
+        self.slow_.full = true;
+        const auto run = co_await self.runs_.start(self.question());
+        EXPECT_FALSE(run);
+        EXPECT_EQ(run.error().errc, base::Errc::storage_full);
+        EXPECT_EQ(self.runs_.size(), 0U);
+        self.slow_.full = false;
+        const auto begun = net::Deadline::Clock::now();
+        co_await self.runs_.interrupt_all();
+        EXPECT_LT(net::Deadline::Clock::now() - begun, std::chrono::seconds(1)) << "it goes on although nobody sees it";
+    };
+    run(body(*this));
+}
+
+// What the model saw depends on what is stored, so the store comes first.
+TEST_F(RunsOnASlowDisk, AsksWithAHistoryOnlyAfterTheCommit) {
+    auto body = [](RunsOnASlowDisk& self) -> Task<void> {
+        auto first = co_await self.runs_.start(self.question());
+        const RunPtr answered = good(std::move(first));
+        co_await answered->wait_until_finished();
+        self.slow_.begin_sleeps = 5;
+        RunRequest request = self.question();
+        request.target.previous_response = answered->facts().id;
+        auto second = co_await self.runs_.start(std::move(request));
+        const RunPtr live = good(std::move(second));
+        EXPECT_FALSE(live->timing().has_value());
+        live->cancel();
+        co_await live->wait_until_finished();
     };
     run(body(*this));
 }

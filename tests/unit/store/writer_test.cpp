@@ -120,6 +120,26 @@ TEST_F(WriterTest, AFailingOperationIsUndoneAloneAndWhole) {
     EXPECT_EQ(count(), 2);
 }
 
+TEST_F(WriterTest, AFailingOperationWithoutCompanyLeavesNoTraceEither) {
+    auto half_done = [](Connection& db) -> Status {
+        TRY_VOID(db.run("INSERT INTO notes (note, text) VALUES (100, x'')"));
+        return base::fail(base::Errc::precondition_failed, "No.");
+    };
+    EXPECT_EQ(errc_of(run_task(writer_->run(half_done))), base::Errc::precondition_failed);
+    EXPECT_EQ(count(), 0);
+    good(run_task(insert(100)));
+    restart();
+    EXPECT_EQ(count(), 1);
+}
+
+TEST_F(WriterTest, WhatMayWaitIsCommittedWithoutCompanyToo) {
+    good(run_task(insert(1)));
+    auto work = [](Connection& db) { return db.run("INSERT INTO notes (note, text) VALUES (2, x'')"); };
+    good(run_task(writer_->run(std::move(work), Rush::may_wait)));
+    EXPECT_EQ(count(), 2);
+    EXPECT_EQ(counters_.commits.value(), 2U);
+}
+
 TEST_F(WriterTest, AFullDiskIsSaidAndLeftWhenThereIsSpaceAgain) {
     const auto set_page_limit = [this](int pages) {
         auto work = [pages](Connection& db) {

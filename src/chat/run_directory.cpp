@@ -1,0 +1,71 @@
+// RunDirectory: what a caller asks of a run is done on the run's shard.
+#include "chat/runs.hpp"
+
+namespace confab::chat {
+
+using net::Task;
+
+namespace {
+
+Task<std::optional<Batch>> next_here(
+    RunService* service,
+    store::UserNo user,
+    store::ResponseId id,
+    Sequence from,
+    net::Deadline deadline
+) {
+    const RunPtr run = service->find(user, id);
+    if (!run || !run->facts().stored) {
+        co_return std::nullopt;
+    }
+    co_return co_await run->next(from, deadline);
+}
+
+Task<bool> cancel_here(RunService* service, store::UserNo user, store::ResponseId id) {
+    const RunPtr run = service->find(user, id);
+    if (!run) {
+        co_return false;
+    }
+    run->cancel();
+    co_await run->wait_until_finished(net::Deadline::after(kStopWaitMax));
+    co_return true;
+}
+
+Task<std::optional<std::string>> render_here(RunService* service, store::UserNo user, store::ResponseId id) {
+    const RunPtr run = service->find(user, id);
+    if (!run || !run->facts().stored) {
+        co_return std::nullopt;
+    }
+    std::string text;
+    ResponseEnd now;
+    render_response(text, run->facts(), run->finished() ? run->end() : now);
+    co_return text;
+}
+
+}  // namespace
+
+const RunDirectory::Place& RunDirectory::place(const store::ResponseId& id) const {
+    return places_[shard_of(id, static_cast<unsigned>(places_.size()))];
+}
+
+Task<std::optional<Batch>> RunDirectory::next(
+    store::UserNo user,
+    store::ResponseId id,
+    Sequence from,
+    net::Deadline deadline
+) {
+    const Place& home = place(id);
+    co_return co_await net::run_on(home.executor, next_here(home.service, user, id, from, deadline));
+}
+
+Task<bool> RunDirectory::cancel(store::UserNo user, store::ResponseId id) {
+    const Place& home = place(id);
+    co_return co_await net::run_on(home.executor, cancel_here(home.service, user, id));
+}
+
+Task<std::optional<std::string>> RunDirectory::render(store::UserNo user, store::ResponseId id) {
+    const Place& home = place(id);
+    co_return co_await net::run_on(home.executor, render_here(home.service, user, id));
+}
+
+}  // namespace confab::chat
