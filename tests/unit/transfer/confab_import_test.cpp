@@ -94,7 +94,9 @@ TEST_F(ConfabImport, ItemsComeBackAsTheyWere) {
     EXPECT_EQ(import_text(whole(lines)), "");
     EXPECT_EQ(counts(), "1 9 0 0");
     for (std::size_t i = 0; i < kinds.size(); ++i) {
-        const auto stored = good(run_task(store_->find_item(ada_.no, conversation_, kinds[i].first)));
+        auto stored = good(run_task(store_->find_item(ada_.no, conversation_, kinds[i].first)));
+        EXPECT_EQ(stored.position, static_cast<store::Position>(i + 1));
+        stored.position = 0;  // then it is rendered without its place
         std::string rendered;
         chat::render_item(rendered, stored);
         EXPECT_EQ(rendered, given[i]) << i;
