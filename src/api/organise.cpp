@@ -1,11 +1,10 @@
 // Folders, tags, the trash, and changes to many conversations: /api/folders, /api/tags, /api/conversations/...
-#include <algorithm>
 #include <array>
 
 #include "api/conversation_json.hpp"
 #include "api/organise_fields.hpp"
 #include "api/routes.hpp"
-#include "base/text.hpp"
+#include "store/organise_names.hpp"
 
 namespace confab::api {
 
@@ -54,12 +53,7 @@ Reply whole_list(const Rows& rows, Render render) {
 
 Result<std::string> parse_folder_name(const Fields& fields) {
     TRY(const auto given, fields.required_text("name", store::kFolderNameBytesMax));
-    const std::string name(base::trim(given));
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
-    if (name.empty() || std::ranges::any_of(name, is_control)) {
-        return base::invalid("name", "A folder needs a name, without control characters.", "invalid_name");
-    }
-    return name;
+    return store::normalise_folder_name(given);
 }
 
 Task<Result<Reply>> list_folders(Context& context, Exchange& exchange) {
@@ -171,7 +165,7 @@ Result<store::BulkChange> parse_change(const Fields& fields) {
     }
     if (change.action == store::BulkAction::tag || change.action == store::BulkAction::untag) {
         TRY(const auto tag, fields.required_text("tag"));
-        TRY(change.tag, normalise_tag(tag, "tag"));
+        TRY(change.tag, store::normalise_tag(tag, "tag"));
     }
     return change;
 }
@@ -209,7 +203,7 @@ Result<BulkRequest> parse_bulk(const json::object& object) {
     TRY(const auto tag, fields.text("tag"));
     // With `tag` and `untag` it says what to do; what has the tag is then all that can lose it.
     if (tag && request.change.action != store::BulkAction::tag) {
-        TRY(request.filter.tag, normalise_tag(*tag, "tag"));
+        TRY(request.filter.tag, store::normalise_tag(*tag, "tag"));
     }
     return request;
 }

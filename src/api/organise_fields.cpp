@@ -1,6 +1,6 @@
 #include "api/organise_fields.hpp"
 
-#include "base/text.hpp"
+#include "store/organise_names.hpp"
 
 namespace confab::api {
 
@@ -8,14 +8,6 @@ namespace {
 
 using base::Result;
 using base::Status;
-
-bool is_control(char c) {
-    return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
-}
-
-bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
 
 Result<store::FolderId> parse_folder(std::string_view text, std::string_view param) {
     const auto folder = store::FolderId::parse(text);
@@ -42,30 +34,6 @@ Result<bool> parse_switch(std::string_view text, std::string_view name) {
 }
 
 }  // namespace
-
-Result<std::string> normalise_tag(std::string_view text, std::string_view param) {
-    std::string name;
-    for (const char c : text) {
-        if (is_blank(c)) {
-            if (!name.empty() && name.back() != ' ') {
-                name += ' ';
-            }
-        } else if (is_control(c)) {
-            return base::invalid(std::string(param), "A tag has no control characters.", "invalid_tag");
-        } else {
-            name += c;
-        }
-    }
-    name = base::trim(name);
-    if (name.empty() || name.size() > store::kTagBytesMax) {
-        return base::invalid(
-            std::string(param),
-            "A tag has from 1 to " + std::to_string(store::kTagBytesMax) + " bytes.",
-            "invalid_tag"
-        );
-    }
-    return name;
-}
 
 Result<std::optional<std::optional<store::FolderId>>> parse_folder_id(const Fields& fields) {
     using Folder = std::optional<store::FolderId>;
@@ -97,7 +65,7 @@ Result<std::optional<std::vector<std::string>>> parse_tags(const Fields& fields)
         if (!one.is_string()) {
             return base::invalid("tags", "'tags' is an array of strings.", "invalid_type");
         }
-        TRY(std::string name, normalise_tag({one.get_string().data(), one.get_string().size()}, "tags"));
+        TRY(std::string name, store::normalise_tag({one.get_string().data(), one.get_string().size()}, "tags"));
         tags.push_back(std::move(name));
     }
     return tags;
@@ -121,7 +89,7 @@ Result<store::ConversationFilter> parse_filter(const web::Request& request) {
         TRY_VOID(set_folder(filter, *folder));
     }
     if (const auto tag = request.query_value("tag")) {
-        TRY(filter.tag, normalise_tag(*tag, "tag"));
+        TRY(filter.tag, store::normalise_tag(*tag, "tag"));
     }
     return filter;
 }

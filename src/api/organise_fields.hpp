@@ -6,9 +6,6 @@
 
 namespace confab::api {
 
-// A tag's name as it is kept: blanks at the ends gone, runs of blanks one. Error: invalid_request, names `param`.
-base::Result<std::string> normalise_tag(std::string_view text, std::string_view param);
-
 // `folder_id` and `tags` of a conversation. Absent ones are nothing; an empty folder_id means: out of any folder.
 base::Result<std::optional<std::optional<store::FolderId>>> parse_folder_id(const Fields& fields);
 base::Result<std::optional<std::vector<std::string>>> parse_tags(const Fields& fields);

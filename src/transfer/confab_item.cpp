@@ -8,6 +8,8 @@
 #include "chat/item_json.hpp"
 #include "llm/chat_request.hpp"
 #include "llm/token_estimate.hpp"
+#include "transfer/confab_image.hpp"
+#include "transfer/confab_usage.hpp"
 #include "transfer/value_parser.hpp"
 
 namespace confab::transfer {
@@ -74,9 +76,9 @@ std::int64_t tokens_of(const json::array& parts) {
     return tokens;
 }
 
-base::Status read_message(store::NewItem& item, const json::object& object) {
+base::Status read_message(store::NewItem& item, json::object& object) {
     const auto role = read_role(base::find_string(object, "role"));
-    const json::array* content = find_array(object, "content");
+    json::array* content = find_array(object, "content");
     if (!role || content == nullptr) {
         return bad_item("it has no role or no content");
     }
@@ -86,6 +88,7 @@ base::Status read_message(store::NewItem& item, const json::object& object) {
         item.tokens = llm::estimate_tokens(item.body) + llm::kMessageTokens;
         return {};
     }
+    TRY_VOID(check_images(*content));
     item.format = BodyFormat::json;
     item.body = base::to_string(json::value(*content));
     if (!content->empty() && !llm::chat_content(item.body)) {
@@ -127,7 +130,10 @@ void read_reasoning(store::NewItem& item, const json::object& object) {
     }
 }
 
-base::Status read_call(store::NewItem& item, const json::object& object, ItemType type) {
+base::Status read_call(store::NewItem& item, json::object& object, ItemType type) {
+    if (json::array* output = find_array(object, "output"); output != nullptr && type == ItemType::function_call_output) {
+        TRY_VOID(check_images(*output));
+    }
     item.format = BodyFormat::json;
     item.body = members_of(object, type);
     const std::string_view call_id = base::find_string(object, "call_id");
@@ -194,7 +200,7 @@ std::string_view type_name(ItemType type) {
     return {};
 }
 
-base::Status read_by_type(SourceItem& item, const json::object& object) {
+base::Status read_by_type(SourceItem& item, json::object& object) {
     switch (item.type) {
         case ItemType::message: return read_message(item.item, object);
         case ItemType::reasoning: read_reasoning(item.item, object); return {};
@@ -238,7 +244,7 @@ Result<SourceMessage> read_confab_item(json::object& object) {
         message.given_run = run;
         message.model = base::utf8_prefix(base::find_string(object, "model"), kModelBytesMax);
         if (const json::object* usage = find_object(object, "usage")) {
-            message.usage = base::to_string(json::value(*usage));
+            message.usage = read_usage(*usage);
         }
         message.timing = read_timing(object);
     }

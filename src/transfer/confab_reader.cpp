@@ -3,6 +3,7 @@
 #include "base/base64.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "store/organise_names.hpp"
 #include "transfer/confab_item.hpp"
 #include "transfer/value_parser.hpp"
 
@@ -155,8 +156,11 @@ Status ConfabReader::take_header(const json::object& object) {
 // Remembered for the conversations that name it.
 void ConfabReader::take_folder(const json::object& object) {
     const auto id = store::FolderId::parse(base::find_string(object, "id"));
-    if (id && folders_.size() < store::kFoldersMax) {
-        store::ImportFolder folder{*id, std::string(base::find_string(object, "name")), 0};
+    const auto name = store::normalise_folder_name(
+        base::utf8_prefix(base::trim(base::find_string(object, "name")), store::kFolderNameBytesMax)
+    );
+    if (id && name && folders_.size() < store::kFoldersMax) {
+        store::ImportFolder folder{*id, *name, 0};
         folder.created_at = read_time(base::find(object, "created_at"));
         folders_.insert_or_assign(id->str(), std::move(folder));
     }
@@ -167,9 +171,11 @@ std::vector<std::string> ConfabReader::read_tags(const json::object& object) {
     const json::value* given = base::find(object, "tags");
     if (given != nullptr && given->is_array()) {
         for (const json::value& tag : given->get_array()) {
-            if (tag.is_string() && tags.size() < store::kConversationTagsMax &&
-                tag.get_string().size() <= store::kTagBytesMax) {
-                tags.emplace_back(tag.get_string().data(), tag.get_string().size());
+            if (!tag.is_string() || tags.size() == store::kConversationTagsMax) {
+                continue;
+            }
+            if (auto name = store::normalise_tag(std::string_view(tag.get_string()), "tags")) {
+                tags.push_back(*std::move(name));
             }
         }
     }
@@ -185,15 +191,15 @@ Status ConfabReader::begin_conversation(const json::object& object) {
         return {};
     }
     made.id = made.given_id->str();
-    made.title = base::find_string(object, "title");
-    made.model = base::find_string(object, "model");
-    made.instructions = base::find_string(object, "instructions");
+    made.title = base::utf8_prefix(base::find_string(object, "title"), kTitleBytesMax);
+    made.model = base::utf8_prefix(base::find_string(object, "model"), kModelBytesMax);
+    made.instructions = base::utf8_prefix(base::find_string(object, "instructions"), kInstructionsBytesMax);
     made.metadata = read_metadata(object);
     made.pinned = read_flag(object, "pinned");
     made.archived = read_flag(object, "archived");
     made.created_at = read_time(base::find(object, "created_at"));
     made.updated_at = read_time(base::find(object, "updated_at"));
-    made.head = base::find_string(object, "head_item_id");
+    made.head = read_id(base::find(object, "head_item_id"));
     const auto folder = folders_.find(std::string(base::find_string(object, "folder_id")));
     if (folder != folders_.end()) {
         made.folder = folder->second;

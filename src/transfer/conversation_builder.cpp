@@ -91,10 +91,8 @@ Status ConversationBuilder::add(const SourceMessage& message) {
 }
 
 std::string ConversationBuilder::name_of(const SourceConversation& conversation) {
-    if (!conversation.title.empty()) {
-        return conversation.title;
-    }
-    return conversation.id.empty() ? std::string("a conversation") : conversation.id;
+    const std::string& name = conversation.title.empty() ? conversation.id : conversation.title;
+    return name.empty() ? "a conversation" : std::string(base::utf8_prefix(name, kWhereBytesMax));
 }
 
 // Of several with one id the first one counts. The others become nobody's parents.
@@ -203,7 +201,7 @@ Task<Status> ConversationBuilder::write_node(Writing& writing, std::uint32_t ind
     }
     std::size_t bytes = 0;
     for (const SourceItem& item : message.items) {
-        bytes += item.item.body.size();
+        bytes += item.item.body.size() + message.model.size() + message.usage.size();
     }
     const bool full = writing.piece.items.size() + message.items.size() > store::kImportItemsMax ||
                       writing.piece_bytes + bytes > store::kImportBytesMax;

@@ -40,7 +40,7 @@ public:
 
     std::size_t messages() const { return nodes_.size(); }
 
-    // How it is called in problems.
+    // How it is called in problems, in at most kWhereBytesMax bytes.
     static std::string name_of(const SourceConversation& conversation);
 
 private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.hpp"
 #include "transfer/value_parser.hpp"
 
 namespace confab::transfer {
@@ -222,7 +223,7 @@ std::string ForeignReader::known_text(const std::string& name) const {
 std::string ForeignReader::where() const {
     for (const char* name : {"title", "name", "id", "uuid"}) {
         if (std::string text = known_text(name); !text.empty()) {
-            return text;
+            return std::string(base::utf8_prefix(text, kWhereBytesMax));
         }
     }
     return "conversation " + std::to_string(number_);
@@ -233,12 +234,12 @@ SourceConversation ForeignReader::conversation() const {
         const json::value* value = known(name);
         return value != nullptr && value->is_bool() && value->get_bool();
     };
-    const auto first_text = [&](std::initializer_list<const char*> names) {
+    const auto first_text = [&](std::initializer_list<const char*> names, std::size_t bytes_max) {
         std::string text;
         for (const char* name : names) {
             text = text.empty() ? known_text(name) : text;
         }
-        return text;
+        return std::string(base::utf8_prefix(text, bytes_max));
     };
     const auto first_time = [&](std::initializer_list<const char*> names) {
         store::UnixSeconds time = 0;
@@ -248,22 +249,24 @@ SourceConversation ForeignReader::conversation() const {
         return time;
     };
     SourceConversation made;
-    made.id = first_text({"conversation_id", "uuid", "id"});
-    made.title = first_text({"title", "name", "chat.title"});
-    made.model = first_text({"default_model_slug", "model"});
+    made.id = first_text({"conversation_id", "uuid", "id"}, kSourceIdBytesMax);
+    made.title = first_text({"title", "name", "chat.title"}, kTitleBytesMax);
+    made.model = first_text({"default_model_slug", "model"}, kModelBytesMax);
     made.created_at = first_time({"create_time", "created_at", "chat.timestamp"});
     made.updated_at = first_time({"update_time", "updated_at"});
     made.pinned = flag("pinned") || flag("is_starred");
     made.archived = flag("archived") || flag("is_archived");
-    made.head = first_text({"current_node", "current_leaf_message_uuid", "chat.history.currentId"});
+    for (const char* name : {"current_node", "current_leaf_message_uuid", "chat.history.currentId"}) {
+        made.head = made.head.empty() ? read_id(known(name)) : made.head;  // cut as the ids of messages are
+    }
     if (const json::value* models = known("chat.models"); models != nullptr && models->is_array()) {
         const json::array& names = models->get_array();
         if (names.size() == 1 && names[0].is_string()) {
-            made.model = std::string(names[0].get_string());
+            made.model = base::utf8_prefix(std::string_view(names[0].get_string()), kModelBytesMax);
         }
     }
     if (const json::value* params = known("chat.params"); params != nullptr && params->is_object()) {
-        made.instructions = base::find_string(params->get_object(), "system");
+        made.instructions = base::utf8_prefix(base::find_string(params->get_object(), "system"), kInstructionsBytesMax);
     }
     return made;
 }

@@ -43,9 +43,13 @@ private:
     Task<Status> read_streams(SourceFile& file) {
         std::size_t streams = 0;
         while (true) {
-            CO_TRY(const bool another, file.next_stream());
-            if (!another) {
+            CO_TRY(const SourceFile::Step step, file.next_stream());
+            if (step == SourceFile::Step::end) {
                 break;
+            }
+            if (step == SourceFile::Step::skipped) {
+                CO_TRY_VOID(co_await say_progress());
+                continue;
             }
             ++streams;
             CO_TRY_VOID(co_await read_stream(file));

@@ -7,7 +7,6 @@ namespace confab::transfer {
 
 namespace {
 
-constexpr std::size_t kWhereBytesMax = 120;
 constexpr std::size_t kMessageBytesMax = 300;
 
 }  // namespace

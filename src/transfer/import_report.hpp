@@ -10,6 +10,7 @@
 namespace confab::transfer {
 
 inline constexpr std::int64_t kProblemsShownMax = 100;
+inline constexpr std::size_t kWhereBytesMax = 120;
 
 class ImportReport {
 public:

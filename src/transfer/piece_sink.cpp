@@ -18,6 +18,7 @@ std::size_t bytes_of(const store::ImportPiece& piece) {
     std::size_t bytes = piece.title.size() + piece.instructions.size() + piece.metadata.size();
     for (const store::ImportItem& item : piece.items) {
         bytes += item.item.body.size();
+        bytes += item.run ? item.run->model.size() + item.run->usage.size() : 0;
     }
     return bytes;
 }

@@ -104,39 +104,53 @@ std::uint64_t SourceFile::bytes_read() const {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(0, archive_filter_bytes(archive_, -1)));
 }
 
-Result<bool> SourceFile::next_stream() {
+Result<SourceFile::Step> SourceFile::next_stream() {
     if (archive_ == nullptr) {
-        return !std::exchange(plain_done_, true);
+        return std::exchange(plain_done_, true) ? Step::end : Step::stream;
     }
-    for (;;) {
-        // What was not read of the entry before is read here rather than passed over: it counts.
-        while (entries_ > 0) {
-            TRY(const std::string_view rest, read_entry());
-            if (rest.empty()) {
-                break;
-            }
+    // What was not read of the entry before is read here rather than passed over: it counts.
+    if (entries_ > 0) {
+        TRY(const std::string_view rest, read_entry());
+        if (!rest.empty()) {
+            return Step::skipped;
         }
-        archive_entry* entry = nullptr;
-        const int code = archive_read_next_header(archive_, &entry);
-        if (code == ARCHIVE_EOF) {
-            return false;
-        }
-        if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
-            return archive_error();
-        }
-        if (++entries_ > kEntriesMax) {
-            return base::invalid("file", "The zip archive has more than a million entries.", "zip_bomb");
-        }
-        const char* path = archive_entry_pathname(entry);
-        if (path == nullptr || !holds_conversations(path)) {
-            continue;
-        }
-        if (archive_entry_is_encrypted(entry) != 0) {
-            return base::invalid("file", "The zip archive is encrypted. Unpack it first.", "zip_encrypted");
-        }
-        name_ = path;
-        return true;
     }
+    archive_entry* entry = nullptr;
+    const int code = archive_read_next_header(archive_, &entry);
+    if (code == ARCHIVE_EOF) {
+        return Step::end;
+    }
+    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
+        return archive_error();
+    }
+    if (++entries_ > kEntriesMax) {
+        return base::invalid("file", "The zip archive has more than a million entries.", "zip_bomb");
+    }
+    TRY_VOID(check_entry(entry));
+    const char* path = archive_entry_pathname(entry);
+    if (path == nullptr || !holds_conversations(path)) {
+        return Step::skipped;
+    }
+    name_ = path;
+    return Step::stream;
+}
+
+// Entries that are passed over are unpacked as well, so this concerns all of them. The other methods take as much
+// memory as an archive demands.
+Status SourceFile::check_entry(archive_entry* entry) const {
+    if (archive_entry_is_encrypted(entry) != 0) {
+        return base::invalid("file", "The zip archive is encrypted. Unpack it first.", "zip_encrypted");
+    }
+    const char* name = archive_format_name(archive_);
+    const std::string_view format = name != nullptr ? name : "";
+    if (!format.ends_with("(uncompressed)") && !format.ends_with("(deflation)")) {
+        return base::invalid(
+            "file",
+            "The zip archive is packed in an unusual way. Unpack it, and import the conversations.json in it.",
+            "malformed_zip"
+        );
+    }
+    return {};
 }
 
 Result<std::string_view> SourceFile::read() {

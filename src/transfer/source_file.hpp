@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 
 struct archive;
+struct archive_entry;
 
 namespace confab::transfer {
 
@@ -29,8 +30,15 @@ public:
     SourceFile(const SourceFile&) = delete;
     SourceFile& operator=(const SourceFile&) = delete;
 
-    // Goes on to the next stream; false: there is none. A plain file has one. Errors as of read().
-    base::Result<bool> next_stream();
+    enum class Step : std::uint8_t {
+        stream,   // there is one to be read
+        skipped,  // a piece of what is not looked at was passed over: call again
+        end,      // there are no more
+    };
+
+    // Goes on towards the next stream, a piece at a time, so that its caller can stop. A plain file has one. Errors as
+    // of read().
+    base::Result<Step> next_stream();
 
     // The next bytes, valid until the next call; empty at the stream's end. Errors: `invalid_request` with code
     // malformed_zip, zip_encrypted or zip_bomb; `internal`.
@@ -50,6 +58,7 @@ private:
     base::Status open_archive();
     base::Result<std::string_view> read_plain();
     base::Result<std::string_view> read_entry();
+    base::Status check_entry(archive_entry* entry) const;
     base::Status check_bomb(std::size_t more);
     std::unexpected<base::Error> archive_error();
 

@@ -1,8 +1,11 @@
 #include "transfer/value_parser.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+
+#include "transfer/source_model.hpp"
 
 namespace confab::transfer {
 
@@ -111,7 +114,7 @@ std::string read_id(const json::value* value) {
     }
     if (value->is_string()) {
         const json::string& text = value->get_string();
-        return std::string(text.data(), std::min<std::size_t>(text.size(), 1024));
+        return std::string(text.data(), std::min(text.size(), kSourceIdBytesMax));
     }
     return value->is_number() ? base::to_string(*value) : std::string();
 }
@@ -128,6 +131,11 @@ const json::object* find_object(const json::object& object, std::string_view nam
 
 const json::array* find_array(const json::object& object, std::string_view name) {
     const json::value* value = base::find(object, name);
+    return value == nullptr ? nullptr : value->if_array();
+}
+
+json::array* find_array(json::object& object, std::string_view name) {
+    json::value* value = object.if_contains(name);
     return value == nullptr ? nullptr : value->if_array();
 }
 

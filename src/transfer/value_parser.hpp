@@ -22,5 +22,6 @@ bool read_flag(const base::json::object& object, std::string_view name);
 
 const base::json::object* find_object(const base::json::object& object, std::string_view name);
 const base::json::array* find_array(const base::json::object& object, std::string_view name);
+base::json::array* find_array(base::json::object& object, std::string_view name);
 
 }  // namespace confab::transfer

@@ -66,7 +66,7 @@ Result<Target> find_target(Connection& db, UserNo user, UserId user_id, const Im
             );
             TRY(const bool row, found.step());
             if (!row) {
-                break;
+                return make_target(db, user, piece, id);
             }
             const std::int64_t hidden = found.integer(2);
             const bool deleted = found.get<bool>(3);
@@ -81,7 +81,7 @@ Result<Target> find_target(Connection& db, UserNo user, UserId user_id, const Im
         const std::string number = std::to_string(generation);
         id = ConversationId{derived_id({"conversation", view_of(user_id.bytes), view_of(piece.id.bytes), number})};
     }
-    return make_target(db, user, piece, id);
+    return make_target(db, user, piece, ConversationId::make());  // which another import will not find again
 }
 
 Result<Target> open_target(Connection& db, UserNo user, UserId user_id, const ImportPiece& piece) {
@@ -159,7 +159,9 @@ private:
         if (place && place->conversation == target_.no) {
             return ImportPlace{place->branch, place->position};
         }
-        id_ = taken ? other : given;
+        if (taken) {
+            id_ = place ? ItemId::make(given.type()) : other;
+        }
         return std::nullopt;
     }
 
@@ -183,12 +185,12 @@ private:
 
     // Answers that belong together have one run; it grows while they follow one another.
     Result<RunNo> open_run(const ImportedRun& run, const ImportItem& item, ImportPlace place) {
-        ResponseId id = run.id;
-        for (int attempt = 0; attempt < 2; ++attempt) {
+        const ResponseId derived{derived_id({"response", view_of(target_.id.bytes), view_of(run.id.bytes)})};
+        for (const ResponseId id : {run.id, derived}) {
             auto found = db_.use("SELECT run, conv, br, output_last, status FROM runs WHERE id = ?1", id);
             TRY(const bool row, found.step());
             if (!row) {
-                break;
+                return make_run(id, run, item, place);
             }
             if (found.get<ConversationNo>(1) == target_.no) {
                 const auto number = found.get<RunNo>(0);
@@ -198,9 +200,8 @@ private:
                 }
                 return number;
             }
-            id = ResponseId{derived_id({"response", view_of(target_.id.bytes), view_of(run.id.bytes)})};
         }
-        return make_run(id, run, item, place);
+        return make_run(ResponseId::make(), run, item, place);
     }
 
     // Only the message among the items of a run says what it took.

@@ -161,5 +161,53 @@ TEST(DerivedId, IsTheSameForTheSameAndSaysItsType) {
     }
 }
 
+// Ids follow from what is in a file, so others can have taken them all, by chance or not.
+TEST_F(ImportsTest, IdsThatAreTakenThroughoutAreReplacedByNewOnes) {
+    ImportPiece piece;
+    piece.id = ConversationId::make();
+    piece.items = {item("mine")};
+    piece.last = true;
+    std::vector<ImportPiece> theirs(65);
+    theirs[0].id = piece.id;
+    for (std::size_t i = 1; i < theirs.size(); ++i) {
+        const std::string number = std::to_string(i - 1);
+        const auto id = derived_id({"conversation", view_of(ada_.id.bytes), view_of(piece.id.bytes), number});
+        theirs[i].id = ConversationId{id};
+    }
+    for (ImportPiece& one : theirs) {
+        one.last = true;
+        import(one, eve_);
+    }
+    const auto done = import(piece);
+    EXPECT_FALSE(done.refused);
+    EXPECT_EQ(done.added, 1);
+    const auto mine = good(run_task(store_->list_conversations(ada_.no, {std::nullopt, Order::descending, 10}))).rows;
+    ASSERT_EQ(mine.size(), 1U);
+    EXPECT_EQ(shown(mine[0].id), Texts{"mine"});
+}
+
+TEST_F(ImportsTest, DerivedIdsOfItemsAndRunsThatAreTakenAreReplacedToo) {
+    ImportPiece piece;
+    piece.id = ConversationId::make();
+    piece.last = true;
+    piece.items = {item("mine")};
+    piece.items[0].run = ImportedRun{ResponseId::make(), "m", "", std::nullopt};
+    const ItemId given = piece.items[0].item.id;
+    const ResponseId run = piece.items[0].run->id;
+    ImportPiece theirs;
+    theirs.id = ConversationId::make();
+    theirs.items = {item("a"), item("b", 0)};
+    theirs.items[0].item.id = given;
+    theirs.items[0].run = ImportedRun{run, "m", "", std::nullopt};
+    theirs.items[1].item.id = derived_item_id(given.type(), {"item", view_of(piece.id.bytes), view_of(given.bytes)});
+    const ResponseId derived{derived_id({"response", view_of(piece.id.bytes), view_of(run.bytes)})};
+    theirs.items[1].run = ImportedRun{derived, "m", "", std::nullopt};
+    theirs.last = true;
+    EXPECT_EQ(import(theirs, eve_).added, 2);
+    EXPECT_EQ(import(piece).added, 1);
+    EXPECT_EQ(shown(piece.id), Texts{"mine"});
+    EXPECT_EQ(shown(theirs.id, eve_), (Texts{"a", "b"}));
+}
+
 }  // namespace
 }  // namespace confab::store

@@ -219,5 +219,78 @@ TEST_F(ConfabImport, FilesComeWithTheirIds) {
     EXPECT_EQ(problem_codes(), "unsupported_file_type invalid_file");
 }
 
+// What an answer took is a few numbers, however much the file says: pages of items repeat it.
+TEST_F(ConfabImport, OfTheUsageOnlyNumbersStay) {
+    const std::string facts = R"(,"response_id":")" + store::ResponseId::make().str() +
+                              R"(","model":"m","usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":3,"x":")" +
+                              std::string(100'000, 'x') + R"("},"output_tokens":"many","total_tokens":-1,"more":[1,2,3]})";
+    std::string answer = message(ids_[0], "A", "assistant");
+    answer.insert(answer.size() - 1, facts);
+    EXPECT_EQ(import_text(whole(conversation(conversation_, ids_[0].str()) + item("", answer))), "");
+    const auto stored = good(run_task(store_->find_item(ada_.no, conversation_, ids_[0])));
+    EXPECT_EQ(stored.usage, R"({"input_tokens":7,"input_tokens_details":{"cached_tokens":3}})");
+}
+
+TEST_F(ConfabImport, NamesAreAsTheApiTakesThem) {
+    const auto folder = [](store::FolderId id, const std::string& name) {
+        return R"({"type":"folder","id":")" + id.str() + R"(","name":")" + name + R"(","created_at":1600000000})" + "\n";
+    };
+    const auto long_one = store::FolderId::make();
+    const auto bad_one = store::FolderId::make();
+    const auto other = store::ConversationId::make();
+    std::string first = conversation(conversation_, "");
+    first.replace(first.find("null"), 4, "\"" + long_one.str() + "\"");
+    first.replace(first.find(R"("tags":[])"), 9, R"("tags":["  two   words ","tab\there","bell\u0007","","two words"])");
+    std::string second = conversation(other, "");
+    second.replace(second.find("null"), 4, "\"" + bad_one.str() + "\"");
+    second.replace(second.find("Kept"), 4, std::string(5'000'000, 't'));
+    const std::string text = whole(
+        folder(long_one, " " + std::string(100'000, 'f')) + folder(bad_one, "bell\\u0007") + first +
+        item("", message(ids_[0], "A")) + second + item(ids_[3].str(), message(ids_[1], "B"))
+    );
+    EXPECT_EQ(import_text(text), "");
+    const auto folders = good(run_task(store_->list_folders(ada_.no)));
+    ASSERT_EQ(folders.size(), 1U);
+    EXPECT_EQ(folders[0].name, std::string(store::kFolderNameBytesMax, 'f'));
+    const auto tagged = good(run_task(store_->find_conversation(ada_.no, conversation_)));
+    EXPECT_EQ(tagged.tags, (std::vector<std::string>{"tab here", "two words"}));
+    EXPECT_EQ(good(run_task(store_->find_conversation(ada_.no, other))).title, std::string(kTitleBytesMax, 't'));
+    EXPECT_EQ(problem_codes(), "parent_missing");
+}
+
+TEST(ConversationBuilderTest, ProblemsNameAConversationShortly) {
+    SourceConversation conversation;
+    EXPECT_EQ(ConversationBuilder::name_of(conversation), "a conversation");
+    conversation.id = "c-1";
+    EXPECT_EQ(ConversationBuilder::name_of(conversation), "c-1");
+    conversation.title = "\u00e4" + std::string(1'000, 't');
+    EXPECT_EQ(ConversationBuilder::name_of(conversation).size(), kWhereBytesMax);
+}
+
+TEST_F(ConfabImport, ImagesAreTakenFromHttpsAndFilesOnly) {
+    const auto part = [](const std::string& members) { return R"({"type":"input_image",)" + members + "}"; };
+    const auto with = [&](std::size_t index, const std::string& image) {
+        std::string one = message(ids_[index], "Look");
+        one.insert(one.find("]"), "," + image);
+        return item("", one);
+    };
+    const std::string file = store::FileId::make().str();
+    const std::string text = whole(
+        conversation(conversation_, ids_[0].str()) +
+        with(0, part(R"("image_url":"https://example.org/a.png","detail":"enormous","file_id":"x y")")) +
+        with(1, part(R"("image_url":"file:///etc/passwd","file_id":")" + file + R"(","detail":"low")")) +
+        with(2, part(R"("image_url":"http://localhost/admin")")) +
+        with(3, part(R"("image_url":"https://example.org/)" + std::string(9'000, 'a') + "\""))
+    );
+    EXPECT_EQ(import_text(text), "");
+    EXPECT_EQ(problem_codes(), "invalid_item invalid_item");
+    const auto body = [&](std::size_t index) {
+        return good(run_task(store_->find_item(ada_.no, conversation_, ids_[index]))).body;
+    };
+    const std::string look = R"([{"type":"input_text","text":"Look"},)";
+    EXPECT_EQ(body(0), look + R"({"type":"input_image","image_url":"https://example.org/a.png"}])");
+    EXPECT_EQ(body(1), look + R"({"type":"input_image","file_id":")" + file + R"(","detail":"low"}])");
+}
+
 }  // namespace
 }  // namespace confab::transfer

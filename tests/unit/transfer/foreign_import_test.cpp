@@ -1,5 +1,6 @@
 // Files of ChatGPT, Claude and Open WebUI, as they export them, brought into a store.
 #include "import_fixture.hpp"
+#include "transfer/source_file.hpp"
 
 namespace confab::transfer {
 namespace {
@@ -280,6 +281,32 @@ TEST_F(Foreign, ADamagedZipIsRefused) {
     for (std::size_t length = 4; length < 300; length += 13) {
         EXPECT_NE(import(write_file("cut.zip", bytes.substr(0, length))), "") << length;
     }
+}
+
+// Other methods of packing take as much memory as the archive says. Each entry counts: those passed over are unpacked.
+TEST_F(Foreign, AZipOfAnUnusualMethodIsRefused) {
+    const std::string file = write_zip("method.zip", {{"chat.html", "<html>"}, {"conversations.json", "[]"}});
+    std::ifstream in(file, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    constexpr std::size_t kMethodAt = 8;
+    constexpr char kLzma = 14;
+    bytes[kMethodAt] = kLzma;
+    EXPECT_EQ(import(write_file("lzma.zip", bytes)), "malformed_zip");
+}
+
+// A caller that wants to stop is asked between the pieces.
+TEST_F(Foreign, WhatIsPassedOverInAZipComesInPieces) {
+    const std::string much(8 * 1024 * 1024, ' ');
+    const auto file = good(SourceFile::open(write_zip("pieces.zip", {{"a.bin", much}, {"conversations.json", "[]"}})));
+    int pieces = 0;
+    while (good(file->next_stream()) == SourceFile::Step::skipped) {
+        ++pieces;
+    }
+    EXPECT_GT(pieces, 8);
+    EXPECT_EQ(file->name(), "conversations.json");
+    EXPECT_EQ(good(file->read()), "[]");
+    EXPECT_EQ(good(file->read()), "");
+    EXPECT_EQ(good(file->next_stream()), SourceFile::Step::end);
 }
 
 }  // namespace
