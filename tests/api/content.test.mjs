@@ -342,7 +342,9 @@ describe('what cannot be', () => {
     const added = await fixture.client.conversations.items.create(conversation.id, {
       items: [{ role: 'user', content: 'q' }, search, { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'abc' }],
     });
-    assert.deepEqual({ ...added.data[1], id: 'ws_1', created_at: undefined }, { ...search, created_at: undefined });
+    const { position, parent_id: parent, ...kept } = added.data[1];
+    assert.deepEqual([position, parent], [2, added.data[0].id]);
+    assert.deepEqual({ ...kept, id: 'ws_1', created_at: undefined }, { ...search, created_at: undefined });
     assert.equal(added.data[2].encrypted_content, 'abc');
     const answer = await responses().create({ model: 'script-count', input: [], conversation: conversation.id });
     assert.match(answer.output_text, /^messages=1 /);

@@ -56,7 +56,8 @@ describe('an export of everything', () => {
     empty = await Confab.start({ upstream: fixture.upstream?.url ?? undefined });
     const there = caller(empty, { key: empty.key });
     const job = await imported(there, `${first.join('\n')}\n`);
-    assert.deepEqual([job.status, job.problems_total, job.conversations], ['completed', 0, 3], JSON.stringify(job));
+    // The empty one comes too, but brings no message to count it by.
+    assert.deepEqual([job.status, job.problems_total, job.conversations], ['completed', 0, 2], JSON.stringify(job));
     const second = await exported(there);
     assert.deepEqual(second.slice(1).map((line) => JSON.parse(line)), first.slice(1).map((line) => JSON.parse(line)));
     assert.deepEqual(second.slice(1), first.slice(1), 'byte for byte');
