@@ -72,7 +72,7 @@ Task<Result<Reply>> get_import(Context& context, Exchange& exchange) {
 
 Task<Result<Reply>> cancel_import(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, parse_path_id<store::ImportId>(exchange.request(), 0, "Import"));
-    CO_TRY(const auto job, co_await context.store.cancel_import(user_of(exchange), id));
+    CO_TRY(const auto job, co_await context.imports.cancel(user_of(exchange), id));
     co_return web::json_reply(transfer::render_import(job));
 }
 

@@ -53,6 +53,21 @@ void end_bar() {
     }
 }
 
+// What comes from a file must not steer the terminal: control characters, also those of two bytes, become '?'.
+std::string printable(std::string_view text) {
+    std::string shown(text);
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(shown[i]);
+        const bool two = byte == 0xC2 && i + 1 < shown.size() && static_cast<unsigned char>(shown[i + 1]) < 0xA0;
+        if (byte < 0x20 || byte == 0x7F) {
+            shown[i] = '?';
+        } else if (two) {
+            shown.replace(i, 2, "?");
+        }
+    }
+    return shown;
+}
+
 void print_problems(const base::json::value& problems, std::int64_t total) {
     if (!problems.is_array()) {
         return;
@@ -63,8 +78,8 @@ void print_problems(const base::json::value& problems, std::int64_t total) {
             fmt::print(
                 stderr,
                 "  {}: {}\n",
-                base::find_string(problem.get_object(), "where"),
-                base::find_string(problem.get_object(), "message")
+                printable(base::find_string(problem.get_object(), "where")),
+                printable(base::find_string(problem.get_object(), "message"))
             );
         }
     }
@@ -202,7 +217,7 @@ Task<Result<std::string>> execute_import(
         co_return base::not_found("There is no such import.", "import_not_found");
     }
     if (command.name == "import cancel") {
-        CO_TRY(const auto job, co_await imports.jobs().cancel_import(user.no, *id));
+        CO_TRY(const auto job, co_await imports.cancel(user.no, *id));
         co_return transfer::render_import(job);
     }
     CO_TRY(const auto job, co_await imports.jobs().find_import(user.no, *id));

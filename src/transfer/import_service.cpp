@@ -29,6 +29,7 @@ constexpr std::size_t kWakesMax = 256;          // a thread that wakes does all 
 constexpr std::size_t kDiskJobsMax = 1'024;
 constexpr int kEndAttemptsMax = 1'800;          // a full disk may become free again
 constexpr std::chrono::milliseconds kEndPause{1'000};
+constexpr std::chrono::milliseconds kClaimPause{1'000};
 constexpr std::string_view kUploadSuffix = ".upload";
 
 ImportJob new_job(store::UserNo user, ImportStatus status, std::string filename, std::string path) {
@@ -193,6 +194,19 @@ Task<Result<ImportJob>> ImportService::import_path(store::UserNo user, std::stri
     co_return job;
 }
 
+// A running one is removed here as well: its thread has the file open, or finds that the job was cancelled.
+Task<Result<ImportJob>> ImportService::cancel(store::UserNo user, store::ImportId id) {
+    CO_TRY(auto job, co_await store_.cancel_import(user, id));
+    if (job.status == ImportStatus::cancelled && job.path.empty()) {
+        auto work = [path = upload_path(id)](Worker&) -> Status {
+            ::unlink(path.c_str());
+            return {};
+        };
+        (void)co_await disk_.run(std::move(work));  // else it goes with the next start
+    }
+    co_return job;
+}
+
 void ImportService::wake() {
     jobs_.post([this](Worker* worker) {
         if (worker != nullptr && !stopping_) {
@@ -218,7 +232,11 @@ void ImportService::run_all() {
 Task<void> ImportService::run_queued() {
     while (!stopping_) {
         auto job = co_await store_.claim_import();
-        if (!job || !*job) {
+        if (!job) {  // busy, or a full disk: the job would wait for somebody else's
+            co_await net::sleep_for(kClaimPause);
+            continue;
+        }
+        if (!*job) {
             co_return;
         }
         ImportJob claimed = **std::move(job);
@@ -258,15 +276,16 @@ Task<void> ImportService::run_job(ImportJob job) {
     const ImportStatus status = done                                       ? ImportStatus::completed
                                 : done.error().errc == Errc::cancelled ? ImportStatus::cancelled
                                                                            : ImportStatus::failed;
-    co_await end_job(job, status, report);
-    if (job.path.empty()) {
+    const bool ended = co_await end_job(job, status, report);
+    if (ended && job.path.empty()) {  // else it is begun again at the next start
         ::unlink(path.c_str());
     }
 }
 
-// Cannot be noted on a full disk: the job is shown as running until it can, and other imports of the user wait.
-Task<void> ImportService::end_job(const ImportJob& job, ImportStatus status, const ImportReport& report) {
-    for (int attempt = 0; attempt < kEndAttemptsMax && !stopping_; ++attempt) {
+// Cannot be noted on a full disk: the job is shown as running until it can, and other imports of the user wait. Also
+// while the server stops it is tried once. False: it could not be noted.
+Task<bool> ImportService::end_job(const ImportJob& job, ImportStatus status, const ImportReport& report) {
+    for (int attempt = 1;; ++attempt) {
         const Status noted = co_await store_.finish_import(job.id, status, report.progress());
         if (noted) {
             const store::ImportProgress progress = report.progress();
@@ -280,7 +299,10 @@ Task<void> ImportService::end_job(const ImportJob& job, ImportStatus status, con
                 progress.skipped,
                 progress.problems_total
             );
-            co_return;
+            co_return true;
+        }
+        if (stopping_ || attempt == kEndAttemptsMax) {
+            co_return false;
         }
         co_await net::sleep_for(kEndPause);
     }

@@ -61,6 +61,9 @@ public:
     // Errors: conflict (import_running) while the user has another one.
     net::Task<base::Result<std::unique_ptr<Upload>>> begin_upload(store::UserNo user, std::string filename);
 
+    // Ends it; an ended one stays as it is. Returns it as it is then. An upload that no thread works on is removed.
+    net::Task<base::Result<store::ImportJob>> cancel(store::UserNo user, store::ImportId id);
+
     // Where the jobs are noted.
     store::ImportStore& jobs() { return store_; }
 
@@ -73,7 +76,7 @@ private:
     void run_all();
     net::Task<void> run_queued();
     net::Task<void> run_job(store::ImportJob job);
-    net::Task<void> end_job(const store::ImportJob& job, store::ImportStatus status, const ImportReport& report);
+    net::Task<bool> end_job(const store::ImportJob& job, store::ImportStatus status, const ImportReport& report);
     base::Status remove_strays(const std::vector<store::ImportJob>& queued) const;
 
     store::Store& store_;

@@ -157,6 +157,12 @@ describe('imports', () => {
     const before = await fixture.confab.command(['import', file, '--user', kAdmin.email]);
     assert.equal(before, 'Imported 4 messages in 1 conversations; 0 were there already or could not be taken.\n');
     assert.equal((await titled('Trip by hand')).length, 1);
+    const odd = join(fixture.confab.home, 'odd\u001b[31m.json');
+    await writeFile(odd, JSON.stringify([chatgpt('odd'), chatgpt('cut')]).slice(0, -40));
+    await assert.rejects(fixture.confab.command(['import', odd, '--user', kAdmin.email]), ({ stderr }) => {
+      assert.match(stderr, /^ {2}odd\?\[31m\.json: /m, 'what a file says does not steer the terminal');
+      return !stderr.includes('\u001b');
+    });
     await fixture.confab.stop();
     const alone = await fixture.confab.command(['import', file, '--user', kAdmin.email]);
     assert.equal(alone, 'Imported 0 messages in 0 conversations; 4 were there already or could not be taken.\n');
