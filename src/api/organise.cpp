@@ -1,4 +1,5 @@
 // Folders, tags, the trash, and changes to many conversations: /api/folders, /api/tags, /api/conversations/...
+#include <algorithm>
 #include <array>
 
 #include "api/conversation_json.hpp"

@@ -2,6 +2,7 @@
 #include "base/base64.hpp"
 #include "chat/item_json.hpp"
 #include "import_fixture.hpp"
+#include "transfer/conversation_builder.hpp"
 
 namespace confab::transfer {
 namespace {
