@@ -1,4 +1,5 @@
 // /api/search: messages and titles of the caller.
+#include "api/body.hpp"
 #include "api/routes.hpp"
 #include "chat/item_json.hpp"
 #include "store/search_query.hpp"

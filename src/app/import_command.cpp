@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds kLookEvery{300};
 constexpr std::size_t kProblemsPrinted = 10;
 constexpr int kBarColumns = 30;
 
-Task<Result<store::User>> find_user(store::Store& store, std::string email) {
+Task<Result<store::User>> find_user(store::AccountStore& store, std::string email) {
     auto user = co_await store.find_user_by_email(base::ascii_lower(base::trim(email)));
     if (!user && user.error().errc == base::Errc::not_found) {
         co_return base::not_found(
@@ -151,7 +151,7 @@ int import_by_server(const std::string& data_dir, const std::string& file, const
 
 // ---- by this process ----
 
-Result<store::User> find_user_now(store::Store& store, const std::string& email) {
+Result<store::User> find_user_now(store::AccountStore& store, const std::string& email) {
     net::asio::io_context loop{1};
     std::optional<Result<store::User>> found;
     net::asio::co_spawn(loop, find_user(store, email), [&](std::exception_ptr failure, Result<store::User> user) {
@@ -202,10 +202,10 @@ Task<Result<std::string>> execute_import(
         co_return base::not_found("There is no such import.", "import_not_found");
     }
     if (command.name == "import cancel") {
-        CO_TRY(const auto job, co_await accounts.store().cancel_import(user.no, *id));
+        CO_TRY(const auto job, co_await imports.jobs().cancel_import(user.no, *id));
         co_return transfer::render_import(job);
     }
-    CO_TRY(const auto job, co_await accounts.store().find_import(user.no, *id));
+    CO_TRY(const auto job, co_await imports.jobs().find_import(user.no, *id));
     co_return transfer::render_import(job);
 }
 

@@ -61,6 +61,9 @@ public:
     // Errors: conflict (import_running) while the user has another one.
     net::Task<base::Result<std::unique_ptr<Upload>>> begin_upload(store::UserNo user, std::string filename);
 
+    // Where the jobs are noted.
+    store::ImportStore& jobs() { return store_; }
+
     // Of a file on this machine, which stays where it is.
     net::Task<base::Result<store::ImportJob>> import_path(store::UserNo user, std::string path);
 

@@ -129,7 +129,7 @@ base::Result<JsonSplitter::Event> JsonSplitter::read_structure(char c) {
 
 base::Result<JsonSplitter::Event> JsonSplitter::begin_value(char c) {
     const bool container = c == '{' || c == '[';
-    if (!container && c != '"' && !begins_bare(c)) {
+    if (!container && (frames_.empty() || (c != '"' && !begins_bare(c)))) {  // a file holds an object or an array
         return malformed();
     }
     Step step = decide_(path_, c);
@@ -237,8 +237,7 @@ bool JsonSplitter::scan_value() {
 }
 
 base::Status JsonSplitter::finish() const {
-    const bool bare_at_the_end = state_ == State::in_value && bare_ && frames_.empty();
-    if ((state_ != State::after_value || !frames_.empty()) && !bare_at_the_end) {
+    if (state_ != State::after_value || !frames_.empty()) {
         return base::invalid(
             "file", "The file ends in the middle, after " + std::to_string(offset()) + " bytes.", "truncated"
         );

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kAdmin, useConfab } from '../support/confab.mjs';
-import { assertEnvelope, caller, cookieHeader, open, request, sameOrigin, signIn } from '../support/http.mjs';
+import { assertEnvelope, caller, open, request, sameOrigin, signIn } from '../support/http.mjs';
 import { poll } from '../support/events.mjs';
 
 const fixture = useConfab();
@@ -97,7 +97,7 @@ describe('organising', () => {
 describe('settings and titles', () => {
   let admin;
   before(async () => {
-    const cookie = cookieHeader(await signIn(fixture.confab, kAdmin));
+    const cookie = await signIn(fixture.confab, kAdmin);
     admin = (method, path, json) => request(fixture.confab, method, path, { json, cookie, headers: sameOrigin(fixture.confab) });
   });
   after(() => admin('PATCH', '/api/settings', { title_model: '' }));
@@ -150,7 +150,7 @@ describe('a temporary chat', () => {
     const marker = 'xyzzy-temporary-marker';
     const files = async () => {
       const names = await readdir(fixture.confab.dataDir, { recursive: true, withFileTypes: true });
-      return names.filter((entry) => entry.isFile()).map((entry) => join(entry.path, entry.name));
+      return names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
     };
     const expectClean = async () => {
       for (const name of await files()) {

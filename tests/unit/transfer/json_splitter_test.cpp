@@ -81,7 +81,7 @@ TEST(JsonSplitter, SaysWhereItEndsInTheMiddle) {
 }
 
 TEST(JsonSplitter, RefusesWhatIsNoJson) {
-    for (const char* text : {"x", "[x]", "[1 2]", R"([{a:1}])", R"([{"a" 1}])", "[}", R"([{"a":1]])", "[] []", "[1]x", "[,]"}) {
+    for (const char* text : {"x", "7", "\"x\"", "[x]", "[1 2]", R"([{a:1}])", R"([{"a" 1}])", "[}", R"([{"a":1]])", "[] []", "[1]x", "[,]"}) {
         EXPECT_TRUE(split(text, 2).ends_with("malformed_json")) << text;
     }
 }
