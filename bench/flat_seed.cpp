@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/log.hpp"
 #include "sampling.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -225,6 +226,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     try {
+        confab::base::init_log("warn");  // standard output has the figures
         confab::bench::run(argv[1], std::atoll(argv[2]), argc > 3 ? std::atoll(argv[3]) : 0);
         return 0;
     } catch (const std::exception& e) {
