@@ -1,6 +1,7 @@
-// What an import costs: node bench/import.mjs DIR FILE [CONFAB]
-// Imports FILE (bench/make_import.mjs) through HTTP into a new database below DIR, twice, and watches the server's memory. Then the bare
-// work of the parts: copying the file with fsync, and SQLite's own inserts of as many rows and bytes, in commits of the same size.
+// What an import and an export cost: node bench/import.mjs DIR FILE [CONFAB]
+// Imports FILE (bench/make_import.mjs) through HTTP into a new database below DIR, twice, exports everything, and watches the server's
+// memory. Then the bare work of the parts: copying the file with fsync, SQLite's own inserts of as many rows and bytes in commits of the same
+// size, and SQLite's own reading of these rows.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
@@ -62,11 +63,33 @@ async function run(name) {
   return { seconds, job };
 }
 
+async function runExport() {
+  const idle = rss(server.pid);
+  let peak = idle;
+  const timer = setInterval(() => { peak = Math.max(peak, rss(server.pid)); }, 20);
+  const begin = performance.now();
+  const got = await new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, path: '/api/export', headers: { authorization: `Bearer ${key}` } };
+    http.get(options, (res) => {
+      let size = 0;
+      let tail = '';
+      res.on('data', (piece) => { size += piece.length; tail = (tail + piece.subarray(-200)).slice(-200); });
+      res.on('end', () => (res.statusCode === 200 && tail.includes('"end"') ? resolve(size) : reject(new Error(`the export broke off: ${res.statusCode} ${tail}`))));
+    }).on('error', reject);
+  });
+  clearInterval(timer);
+  const seconds = (performance.now() - begin) / 1000;
+  console.log(`\n|  | export s | MiB | MiB/s | idle MiB | peak MiB | more |\n| --- | --- | --- | --- | --- | --- | --- |`);
+  console.log(`| export of everything | ${seconds.toFixed(1)} | ${mib(got)} | ${(got / 1024 / 1024 / seconds).toFixed(1)} | ${mib(idle)} | ${mib(peak)} | ${mib(peak - idle)} |`);
+  return seconds;
+}
+
 console.log(`File: ${mib(bytes)} MiB\n`);
 console.log('|  | upload s | import s | MiB/s | messages | skipped | idle MiB | peak MiB | more |');
 console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
 const first = await run('import');
 await run('the same again');
+const exported = await runExport();
 server.kill('SIGTERM');
 await new Promise((resolve) => server.on('exit', resolve));
 
@@ -93,4 +116,7 @@ ${Array.from({ length: Math.ceil(rows / 256) }, () => `INSERT INTO t (item_id, b
 const inserting = performance.now();
 execFileSync('sqlite3', [plain], { input: script, stdio: ['pipe', 'ignore', 'inherit'], maxBuffer: 1 << 30 });
 const inserted = (performance.now() - inserting) / 1000;
-console.log(`\nCopying the file with one fsync: ${copied.toFixed(1)} s. SQLite's own inserts of ${rows} rows of 400 bytes, 256 a commit, one table: ${inserted.toFixed(1)} s, ${(first.seconds / inserted).toFixed(1)} times faster than the import.`);
+const reading = performance.now();
+execFileSync('sqlite3', [plain, 'SELECT id, item_id, body FROM t'], { stdio: ['ignore', 'ignore', 'inherit'] });
+const read = (performance.now() - reading) / 1000;
+console.log(`\nCopying the file with one fsync: ${copied.toFixed(1)} s. SQLite's own inserts of ${rows} rows of 400 bytes, 256 a commit, one table: ${inserted.toFixed(1)} s, ${(first.seconds / inserted).toFixed(1)} times faster than the import; printing them again: ${read.toFixed(1)} s (the export: ${exported.toFixed(1)} s).`);

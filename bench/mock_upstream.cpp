@@ -48,7 +48,8 @@ constexpr std::string_view kStreamHead =
 
 constexpr std::string_view kModels =
     R"({"object":"list","data":[{"id":"mock-n64-i0","object":"model","created":1700000000,"owned_by":"mock"},)"
-    R"({"id":"mock-n100-i20","object":"model","created":1700000000,"owned_by":"mock"}]})";
+    R"({"id":"mock-n100-i20","object":"model","created":1700000000,"owned_by":"mock"},)"
+    R"({"id":"mock-n32-i0-b","object":"model","created":1700000000,"owned_by":"mock","max_model_len":8192}]})";
 
 constexpr std::string_view kCompletion =
     R"({"id":"chatcmpl-Bench0123456789abcdefghijkl","object":"chat.completion","created":1700000000,"model":"mock-model-2024",)"

@@ -95,30 +95,6 @@ bool take_filter(SearchQuery& query, std::string_view text) {
     return true;
 }
 
-// CJK as the index has it. A single character may be the beginning of a pair.
-std::string render_term(const SearchTerm& term) {
-    std::string words = index_words(term.text);
-    std::size_t characters = 0;
-    bool cjk = true;
-    for (std::size_t at = 0; at < term.text.size();) {
-        const Folded folded = fold_at(term.text, at);
-        cjk = cjk && is_cjk(folded.character);
-        at += folded.bytes;
-        ++characters;
-    }
-    const bool single = cjk && characters == 1;
-    if (cjk && characters > 1) {
-        words = words.substr(0, words.find_last_of(' '));  // without the last character alone
-    }
-    std::string rendered = "\"";
-    for (const char c : words) {
-        if (c != '"' && c != '\0') {
-            rendered += c;
-        }
-    }
-    return rendered + (single || (term.is_prefix && !cjk) ? "\" *" : "\"");
-}
-
 }  // namespace
 
 SearchQuery parse_search_query(std::string_view text) {
@@ -140,20 +116,21 @@ SearchQuery parse_search_query(std::string_view text) {
     return query;
 }
 
-std::string match_expression(const SearchQuery& query) {
-    std::string expression;
-    for (const SearchTerm& term : query.terms) {
-        expression += expression.empty() ? "(" : " AND ";
-        expression += render_term(term);
+IndexTerm index_term(const SearchTerm& term) {
+    std::string words = index_words(term.text);
+    std::size_t characters = 0;
+    bool cjk = true;
+    for (std::size_t at = 0; at < term.text.size();) {
+        const Folded folded = fold_at(term.text, at);
+        cjk = cjk && is_cjk(folded.character);
+        at += folded.bytes;
+        ++characters;
     }
-    if (expression.empty()) {
-        return expression;
+    if (cjk && characters > 1) {
+        words = words.substr(0, words.find_last_of(' '));  // without the last character alone
     }
-    expression += ")";
-    for (const SearchTerm& term : query.excluded) {
-        expression += " NOT " + render_term(term);
-    }
-    return expression;
+    std::erase_if(words, [](char c) { return c == '"' || c == '\0'; });
+    return {std::move(words), cjk ? characters == 1 : term.is_prefix};
 }
 
 }  // namespace confab::store

@@ -16,7 +16,13 @@ inline constexpr std::size_t kQueryTermsMax = 16;  // what stands behind is igno
 
 SearchQuery parse_search_query(std::string_view text);
 
-// The expression for FTS5; every word is quoted, so nothing in it is an operator. Empty when there are no terms.
-std::string match_expression(const SearchQuery& query);
+// A term as the index has it: words that follow one another, without quotation marks. Of the last one possibly only the
+// beginning, which a single CJK character is of a pair.
+struct IndexTerm {
+    std::string words;
+    bool is_prefix = false;
+};
+
+IndexTerm index_term(const SearchTerm& term);
 
 }  // namespace confab::store

@@ -8,6 +8,7 @@
 #include "store/search_query.hpp"
 #include "store/search_text.hpp"
 #include "store/snippet.hpp"
+#include "store/sqlite/search_words.hpp"
 
 namespace confab::store::sqlite {
 
@@ -99,6 +100,12 @@ Result<std::string> read_text(Connection& db, std::int64_t mid, BodyFormat forma
     return searchable_text(format, std::string_view(body).substr(0, body.size() - base::utf8_incomplete_tail(body)));
 }
 
+// What is searched for, and how FTS5 is asked.
+struct Wanted {
+    const SearchQuery& query;
+    std::string expression;
+};
+
 struct Found {
     std::vector<FoundMessage> messages;
     std::int64_t below = 0;  // go on below this row
@@ -108,14 +115,14 @@ struct Found {
 Result<Found> find_messages(
     Connection& db,
     UserNo user,
-    const SearchQuery& query,
+    const Wanted& wanted,
     std::int64_t below,
     std::size_t limit,
     std::size_t& scanned
 ) {
     Found found;
     const RowRange range = rows_of(user);
-    auto rows = db.use(kMessages, match_expression(query), range.first, below - 1);
+    auto rows = db.use(kMessages, wanted.expression, range.first, below - 1);
     for (;; ++scanned) {
         TRY(const bool row, rows.step());
         if (!row) {
@@ -134,7 +141,7 @@ Result<Found> find_messages(
         message.hit.role = rows.get<ItemRole>(4);
         message.hit.model = rows.get<std::string>(5);
         message.hit.created_at = rows.integer(6);
-        if (!passes(query, message.hit)) {
+        if (!passes(wanted.query, message.hit)) {
             continue;
         }
         TRY(message.text, read_text(db, message.mid, rows.get<BodyFormat>(7)));
@@ -148,8 +155,10 @@ Status add_newest(Connection& db, UserNo user, const SearchRequest& request, Sea
         TRY(const std::int64_t number, parse_cursor(request.cursor, 'n'));
         below = rows_of(user).first | std::min(number, (std::int64_t{1} << kUserShift) - 1);
     }
+    TRY(auto expression, match_expression(db, SearchIndex::messages, request.query));
+    const Wanted wanted{request.query, std::move(expression)};
     std::size_t scanned = 0;
-    TRY(auto found, find_messages(db, user, request.query, below, request.limit, scanned));
+    TRY(auto found, find_messages(db, user, wanted, below, request.limit, scanned));
     for (FoundMessage& message : found.messages) {
         message.hit.snippet = make_snippet(message.text, request.query);
         page.hits.push_back(std::move(message.hit));
@@ -167,12 +176,14 @@ Status add_best(Connection& db, UserNo user, const SearchRequest& request, Searc
         TRY(const std::int64_t number, parse_cursor(request.cursor, 'r'));
         offset = static_cast<std::size_t>(number);
     }
+    TRY(auto expression, match_expression(db, SearchIndex::messages, request.query));
+    const Wanted wanted{request.query, std::move(expression)};
     std::vector<FoundMessage> ranked;
     std::size_t scanned = 0;
     for (std::int64_t below = rows_of(user).last + 1; ranked.size() < kRankedMax && scanned < kScannedMax;) {
         // In portions, so that texts are let go of as soon as they are ranked.
         const std::size_t portion = std::min<std::size_t>(50, kRankedMax - ranked.size());
-        TRY(auto found, find_messages(db, user, request.query, below, portion, scanned));
+        TRY(auto found, find_messages(db, user, wanted, below, portion, scanned));
         for (FoundMessage& message : found.messages) {
             message.hit.score = relevance(message.text, request.query);
             message.hit.snippet = make_snippet(message.text, request.query);
@@ -203,7 +214,8 @@ Status add_titles(Connection& db, UserNo user, const SearchRequest& request, std
         TRY(const std::int64_t number, parse_cursor(request.cursor, 't'));
         last = (range.first | std::min(number, (std::int64_t{1} << kUserShift) - 1)) - 1;
     }
-    auto rows = db.use(kTitles, match_expression(request.query), range.first, last);
+    TRY(const auto expression, match_expression(db, SearchIndex::titles, request.query));
+    auto rows = db.use(kTitles, expression, range.first, last);
     std::int64_t below = 0;
     for (std::size_t taken = 0, scanned = 0;; ++scanned) {
         TRY(const bool row, rows.step());

@@ -2,6 +2,8 @@
 #include <chrono>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "base/text.hpp"
 #include "store/search_query.hpp"
 #include "store/snippet.hpp"
@@ -89,6 +91,36 @@ TEST_F(SearchTest, UnderstandsPhrasesExclusionsAndPrefixes) {
     EXPECT_EQ(find(ada_, "elep").hits.size(), 1U) << "the word that is being typed";
     EXPECT_EQ(find(ada_, "elep ").hits.size(), 0U) << "a finished word";
     EXPECT_EQ(find(ada_, "white whale elephant").hits.size(), 0U) << "all words";
+}
+
+// What begins with the word is looked up as whole words: see sqlite/search_words.hpp.
+TEST_F(SearchTest, TheWordThatIsBeingTypedStandsForALimitedNumberOfWords) {
+    std::vector<NewItem> items;
+    for (int i = 0; i < 60; ++i) {
+        items.push_back(user_item(fmt::format("whale{:02}", i)));
+    }
+    items.push_back(user_item("whale"));
+    make_conversation(ada_, std::move(items));
+    SearchRequest request;
+    request.limit = 100;
+    request.query = parse_search_query("whale59");
+    EXPECT_EQ(find(ada_, "whale59").hits.size(), 1U);
+    request.query = parse_search_query("whal");
+    EXPECT_EQ(good(run_task(store_->search(ada_, request))).hits.size(), 50U);
+    request.query = parse_search_query("whale5");
+    EXPECT_EQ(good(run_task(store_->search(ada_, request))).hits.size(), 10U) << "more are found when more is typed";
+    request.query = parse_search_query("whale");
+    EXPECT_EQ(good(run_task(store_->search(ada_, request))).hits.size(), 51U) << "itself is always among them";
+}
+
+TEST_F(SearchTest, TheBeginningOfAWordIsCutAsTheIndexIs) {
+    make_conversation(ada_, {user_item("tiếng Việt"), user_item("one two-three"), user_item("Straßenbahn")});
+    EXPECT_EQ(find(ada_, "vi").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "VIỆ").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "tiếng v").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "two-thr").hits.size(), 1U);
+    EXPECT_EQ(find(ada_, "one-thr").hits.size(), 0U);
+    EXPECT_EQ(find(ada_, "straß").hits.size(), 1U);
 }
 
 TEST_F(SearchTest, FiltersByRoleModelAndDate) {

@@ -1,0 +1,22 @@
+// The words of a search index that begin as the word that is being typed does.
+//
+// FTS5 answers a prefix by reading the whole lists of all words that begin with it, everybody's, before the first hit: the
+// longer the index, the longer it takes. Of whole words it reads only what is shown. So the words are looked up first.
+#pragma once
+
+#include <string>
+
+#include "store/search_rows.hpp"
+#include "store/sqlite/connection.hpp"
+
+namespace confab::store::sqlite {
+
+enum class SearchIndex : std::uint8_t { messages, titles };
+
+// Different words that a beginning stands for, besides itself; the first in order. More are found when more is typed.
+inline constexpr std::size_t kPrefixWordsMax = 50;
+
+// The expression for FTS5; every word is quoted, so nothing in it is an operator. The query has terms.
+Result<std::string> match_expression(Connection& db, SearchIndex index, const SearchQuery& query);
+
+}  // namespace confab::store::sqlite
