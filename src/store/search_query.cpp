@@ -99,6 +99,7 @@ bool take_filter(SearchQuery& query, std::string_view text) {
 
 SearchQuery parse_search_query(std::string_view text) {
     SearchQuery query;
+    bool ends_in_word = false;
     std::string_view rest = base::utf8_prefix(text, kQueryBytesMax);
     while (query.terms.size() + query.excluded.size() < kQueryTermsMax) {
         const auto begin = rest.find_first_not_of(" \t\r\n");
@@ -107,11 +108,18 @@ SearchQuery parse_search_query(std::string_view text) {
         }
         rest.remove_prefix(begin);
         const Token token = take_token(rest);
-        if ((!token.quoted && !token.excluded && take_filter(query, token.text)) || !has_word(token.text)) {
+        if (!token.quoted && !token.excluded && take_filter(query, token.text)) {
+            if (ends_in_word) {
+                query.terms.back().is_prefix = true;  // filters are chosen after the word that is being typed, too
+            }
+            continue;
+        }
+        if (!has_word(token.text)) {
             continue;
         }
         auto& terms = token.excluded ? query.excluded : query.terms;
         terms.push_back({std::string(token.text), token.last && !token.excluded});
+        ends_in_word = !token.excluded && !token.quoted;
     }
     return query;
 }
