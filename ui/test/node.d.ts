@@ -11,3 +11,8 @@ declare module 'node:assert/strict' {
   };
   export default assert;
 }
+
+declare const process: {
+  env: Record<string, string | undefined>;
+  cpuUsage(before?: { user: number; system: number }): { user: number; system: number }; // microseconds
+};
