@@ -182,12 +182,12 @@ Status Checkup::check_runs() {
     return {};
 }
 
-// Full-text indexes, whatever they are called.
+// Full-text indexes, whatever they are called. Not their vocabularies (fts5vocab), which are views and cannot be checked.
 Status Checkup::check_search() {
     std::vector<std::string> tables;
     {
         auto rows = db_.use(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%USING fts5%'"
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%USING fts5(%'"
         );
         for (;;) {
             TRY(const bool row, rows.step());
