@@ -4,6 +4,10 @@ set(CMAKE_CXX_STANDARD 23)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 
+# Where CMAKE_UNITY_BUILD is on, several files are one translation unit, so that headers are read and templates made once
+# for all of them: names in anonymous namespaces must differ within a folder.
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)
+
 find_program(CONFAB_CCACHE ccache)
 if(CONFAB_CCACHE)
     set(CMAKE_CXX_COMPILER_LAUNCHER
@@ -22,6 +26,9 @@ target_compile_definitions(confab_flags INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 reports false positives of these inside Asio's coroutine frames and std::expected.
     target_compile_options(confab_flags INTERFACE -fcoroutines -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
+    if(CMAKE_UNITY_BUILD)
+        target_compile_options(confab_flags INTERFACE -Wno-subobject-linkage)
+    endif()
 endif()
 if(CONFAB_WERROR)
     target_compile_options(confab_flags INTERFACE -Werror)

@@ -8,6 +8,7 @@
 
 #include "base/json.hpp"
 #include "store/rows.hpp"
+#include "web/body_reader.hpp"
 #include "web/exchange.hpp"
 
 namespace confab::api {
@@ -15,6 +16,10 @@ namespace confab::api {
 namespace json = base::json;
 
 inline constexpr std::size_t kPageRowsMax = 100;
+inline constexpr std::size_t kModelBytesMax = 300;     // of a model's name
+inline constexpr std::size_t kFilenameBytesMax = 255;  // of an uploaded file's name
+
+inline constexpr std::uint64_t kUploadLeaseBytes = 2 * web::kBodyPieceBytes;  // what is read, and what is written
 
 bool is_json_type(std::string_view content_type);
 

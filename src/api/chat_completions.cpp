@@ -5,6 +5,7 @@
 #include "api/routes.hpp"
 #include "base/json_skim.hpp"
 #include "base/text.hpp"
+#include "llm/completion.hpp"
 #include "llm/error_body.hpp"
 #include "llm/http_error.hpp"
 
@@ -14,9 +15,7 @@ namespace {
 
 using web::Access;
 
-constexpr std::size_t kModelBytesMax = 300;  // of its name
 constexpr std::uint64_t kAnswerBytesMax = 32ULL * 1024 * 1024;
-constexpr std::chrono::minutes kAnswerMax{60};
 
 // Keeps the whole answer, on leased bytes; gives up when there are none.
 class Collector final : public net::HttpSink {
@@ -100,15 +99,6 @@ Result<ChatParameters> parse_chat_request(const web::Request& request) {
     return parameters;
 }
 
-Reply stream_reply(std::unique_ptr<web::Streamer> streamer) {
-    Reply reply;
-    reply.content_type = "text/event-stream; charset=utf-8";
-    reply.headers.push_back({"cache-control", "no-cache, no-transform"});
-    reply.headers.push_back({"x-accel-buffering", "no"});
-    reply.streamer = std::move(streamer);
-    return reply;
-}
-
 Task<Result<Reply>> relay_stream(Context& context, Exchange& exchange, llm::UpstreamPtr upstream) {
     auto relay = std::make_shared<ChatRelay>(context, std::move(upstream), std::move(exchange.request().body));
     relay->start();
@@ -118,7 +108,7 @@ Task<Result<Reply>> relay_stream(Context& context, Exchange& exchange, llm::Upst
     if (refusal) {
         co_return std::unexpected(*refusal);
     }
-    co_return stream_reply(std::make_unique<ChatRelayStreamer>(std::move(relay)));
+    co_return web::stream_reply(std::make_unique<ChatRelayStreamer>(std::move(relay)));
 }
 
 Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::UpstreamPtr upstream) {
@@ -127,7 +117,7 @@ Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::Up
     request.url = upstream->base_url + "/chat/completions";
     request.headers = llm::request_headers(*upstream);
     request.body = std::move(exchange.request().body);
-    request.deadline = net::Deadline::after(kAnswerMax);
+    request.deadline = net::Deadline::after(llm::kAnswerMax);
     request.body_bytes_max = kAnswerBytesMax;
     Collector sink(context.budget);
     llm::UpstreamCall call(context.client, context.shard.executor(), upstream, std::move(request), sink);
@@ -163,7 +153,7 @@ Task<Result<Reply>> create_chat_completion(Context& context, Exchange& exchange)
     CO_TRY(const auto parameters, parse_chat_request(exchange.request()));
     CO_TRY(auto upstream, co_await context.upstreams.choose(parameters.model));
     if (!upstream) {
-        co_return parameters.stream ? stream_reply(make_demo_chat_streamer()) : web::json_reply(demo_chat_document());
+        co_return parameters.stream ? web::stream_reply(make_demo_chat_streamer()) : web::json_reply(demo_chat_document());
     }
     if (parameters.stream) {
         co_return co_await relay_stream(context, exchange, std::move(upstream));

@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 #include "base/json_skim.hpp"
 #include "base/text.hpp"
+#include "llm/completion.hpp"
 #include "llm/error_body.hpp"
 #include "llm/http_error.hpp"
 
@@ -17,7 +18,6 @@ constexpr std::size_t kDocumentBytesMax = 8ULL * 1024 * 1024;
 // A document is parsed to see whether it is a chat completion, unless it is larger: a parsed copy has several times its
 // size. Then its ends and the word "choices" have to do.
 constexpr std::size_t kParsedBytesMax = 256 * 1024;
-constexpr std::chrono::minutes kAnswerMax{60};
 
 net::HttpRequest make_request(const llm::Upstream& upstream, std::string body) {
     net::HttpRequest request;
@@ -25,7 +25,7 @@ net::HttpRequest make_request(const llm::Upstream& upstream, std::string body) {
     request.url = upstream.base_url + "/chat/completions";
     request.headers = llm::request_headers(upstream);
     request.body = std::move(body);
-    request.deadline = net::Deadline::after(kAnswerMax);
+    request.deadline = net::Deadline::after(llm::kAnswerMax);
     return request;
 }
 

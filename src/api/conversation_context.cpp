@@ -8,8 +8,6 @@ namespace confab::api {
 
 namespace {
 
-constexpr std::size_t kModelBytesMax = 300;
-
 // The one asked about, or the conversation's, or that of its newest answer, or the default.
 Result<std::string> model_of(
     const web::Request& request,

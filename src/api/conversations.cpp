@@ -13,8 +13,7 @@ namespace {
 using web::Access;
 
 constexpr std::size_t kTitleBytesMax = 500;
-constexpr std::size_t kModelBytesMax = 300;
-constexpr std::size_t kInstructionsBytesMax = 60 * 1024;
+constexpr std::size_t kKeptInstructionsBytesMax = 60 * 1024;
 
 Task<Result<Reply>> list_conversations(Context& context, Exchange& exchange) {
     CO_TRY(const auto page, parse_page<store::ConversationId>(exchange.request()));
@@ -34,7 +33,7 @@ Task<Result<Reply>> create_conversation(Context& context, Exchange& exchange) {
     conversation.title = base::trim(title.value_or(std::string()));
     CO_TRY(const auto model, fields.text("model", kModelBytesMax));
     conversation.model = model.value_or(std::string());
-    CO_TRY(const auto instructions, fields.text("instructions", kInstructionsBytesMax));
+    CO_TRY(const auto instructions, fields.text("instructions", kKeptInstructionsBytesMax));
     conversation.instructions = instructions.value_or(std::string());
     CO_TRY(const auto metadata, parse_metadata(fields));
     conversation.metadata = metadata.value_or("{}");
@@ -92,7 +91,7 @@ Task<Result<Reply>> patch_conversation(Context& context, Exchange& exchange) {
     store::ConversationPatch patch;
     CO_TRY(patch.title, fields.text("title", kTitleBytesMax));
     CO_TRY(patch.model, fields.text("model", kModelBytesMax));
-    CO_TRY(patch.instructions, fields.text("instructions", kInstructionsBytesMax));
+    CO_TRY(patch.instructions, fields.text("instructions", kKeptInstructionsBytesMax));
     CO_TRY(patch.pinned, fields.boolean("pinned"));
     CO_TRY(patch.archived, fields.boolean("archived"));
     CO_TRY(patch.compaction, parse_compaction(object));
@@ -131,7 +130,7 @@ void add_conversation_routes(Routes& routes) {
     }
     routes.add("POST", "/v1/conversations", Access::user, create_conversation, web::kBodyBytesMax);
     routes.add("POST", "/v1/conversations/{id}", Access::user, update_metadata);
-    routes.add("PATCH", "/api/conversations/{id}", Access::user, patch_conversation, 2 * kInstructionsBytesMax);
+    routes.add("PATCH", "/api/conversations/{id}", Access::user, patch_conversation, 2 * kKeptInstructionsBytesMax);
 }
 
 }  // namespace confab::api

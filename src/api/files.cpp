@@ -18,8 +18,6 @@ using web::MultipartParser;
 
 constexpr std::uint64_t kFormBytesMax = 64 * 1024;  // of an upload besides the file itself
 constexpr std::size_t kPurposeBytesMax = 64;
-constexpr std::size_t kFilenameBytesMax = 255;
-constexpr std::uint64_t kUploadLeaseBytes = 2 * web::kBodyPieceBytes;  // what is read, and what is written
 constexpr std::uint64_t kServeLeaseBytes = 2 * store::kBlobPieceBytes;
 
 std::unexpected<base::Error> overloaded() {

@@ -11,8 +11,6 @@ namespace {
 
 using web::Access;
 
-constexpr std::size_t kFilenameBytesMax = 255;
-constexpr std::uint64_t kUploadLeaseBytes = 2 * web::kBodyPieceBytes;
 
 // A name to show; it names nothing on the disk.
 Result<std::string> parse_filename(const web::Request& request) {

@@ -10,7 +10,6 @@ using base::invalid;
 using base::Result;
 using base::Status;
 
-constexpr std::size_t kModelBytesMax = 300;
 constexpr std::size_t kInstructionsBytesMax = 1024 * 1024;
 
 // The item that the new ones follow; null: none, they begin the conversation anew. A member that is not there at all is

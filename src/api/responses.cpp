@@ -13,15 +13,6 @@ namespace {
 using base::Errc;
 using web::Access;
 
-Reply stream_reply(std::unique_ptr<web::Streamer> streamer) {
-    Reply reply;
-    reply.content_type = "text/event-stream; charset=utf-8";
-    reply.headers.push_back({"cache-control", "no-cache, no-transform"});
-    reply.headers.push_back({"x-accel-buffering", "no"});
-    reply.streamer = std::move(streamer);
-    return reply;
-}
-
 auto response_not_found(const std::string& id) {
     return base::not_found("Response with id '" + id + "' not found.", "not_found", "response_id");
 }
@@ -64,7 +55,7 @@ Task<Result<Reply>> create_response(Context& context, Exchange& exchange) {
     CO_TRY(const auto run, co_await context.runs.start(std::move(request.run)));
     request.input.lease.release();  // they are stored, or leased by the run once it renders them
     if (request.stream) {
-        co_return stream_reply(std::make_unique<ResponseStreamer>(context, user_of(exchange), run->facts().id, 0, run));
+        co_return web::stream_reply(std::make_unique<ResponseStreamer>(context, user_of(exchange), run->facts().id, 0, run));
     }
     if (run->facts().background) {
         chat::ResponseEnd queued;
@@ -109,7 +100,7 @@ Task<Result<Reply>> get_response(Context& context, Exchange& exchange) {
     CO_TRY(auto rendered, co_await render_found(context, user_of(exchange), id));
     const auto stream = exchange.request().query_value("stream");
     if (stream && *stream == "true") {
-        co_return stream_reply(std::make_unique<ResponseStreamer>(context, user_of(exchange), id, from, nullptr));
+        co_return web::stream_reply(std::make_unique<ResponseStreamer>(context, user_of(exchange), id, from, nullptr));
     }
     co_return web::json_reply(std::move(rendered));
 }

@@ -9,7 +9,6 @@ namespace {
 
 using web::Access;
 
-constexpr std::size_t kModelBytesMax = 300;
 
 // One that is absent from the store, or empty, is the default.
 Task<Result<std::string>> read_setting(Context& context, std::string_view name, std::string_view otherwise) {

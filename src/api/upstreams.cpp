@@ -11,7 +11,7 @@ namespace {
 using web::Access;
 
 constexpr std::chrono::seconds kStateAgeMax{5};
-constexpr std::size_t kNameBytesMax = 64;
+constexpr std::size_t kUpstreamNameBytesMax = 64;
 
 void render_upstream(base::JsonWriter& out, const llm::UpstreamState& state) {
     out.begin_object();
@@ -43,7 +43,7 @@ Task<Result<Reply>> add_upstream(Context& context, Exchange& exchange) {
     CO_TRY(const auto object, parse_body(exchange.request()));
     const Fields fields(object);
     llm::Upstream upstream;
-    CO_TRY(upstream.name, fields.required_text("name", kNameBytesMax));
+    CO_TRY(upstream.name, fields.required_text("name", kUpstreamNameBytesMax));
     upstream.name = base::trim(upstream.name);
     if (upstream.name.empty() || upstream.name.find('/') != std::string::npos) {
         co_return base::invalid("name", "A model server needs a name, without slashes.", "invalid_name");

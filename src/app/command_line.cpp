@@ -8,6 +8,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "app/complain.hpp"
 #include "app/import_command.hpp"
 #include "app/server.hpp"
 #include "app/transfer_commands.hpp"
@@ -24,11 +25,6 @@ using base::Result;
 
 constexpr const char* kVersion = CONFAB_VERSION;
 constexpr int kMisused = 2;
-
-int complain(const base::Error& error) {
-    fmt::print(stderr, "confab: {}\n", error.message);
-    return 1;
-}
 
 // ---- confab serve, confab config ----
 

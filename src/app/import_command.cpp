@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "app/complain.hpp"
 #include "app/control_server.hpp"
 #include "app/data_dir.hpp"
 #include "base/json.hpp"
@@ -108,10 +109,9 @@ int conclude(const store::ImportProgress& progress, bool whole) {
     return whole ? 0 : 1;
 }
 
-int complain(const base::Error& error) {
+int stop(const base::Error& error) {
     end_bar();
-    fmt::print(stderr, "confab: {}\n", error.message);
-    return 1;
+    return complain(error);
 }
 
 // ---- by the server ----
@@ -137,7 +137,7 @@ int import_by_server(const std::string& data_dir, const std::string& file, const
     command.path = file;
     auto job = ask(data_dir, command);
     if (!job) {
-        return complain(job.error());
+        return stop(job.error());
     }
     command.name = "import show";
     command.key = base::find_string(*job, "id");
@@ -159,7 +159,7 @@ int import_by_server(const std::string& data_dir, const std::string& file, const
         timer.wait();
         job = ask(data_dir, command);
         if (!job) {
-            return complain(job.error());
+            return stop(job.error());
         }
     }
 }
@@ -182,7 +182,7 @@ Result<store::User> find_user_now(store::AccountStore& store, const std::string&
 int import_alone(store::SqliteStore& store, const Config& config, const std::string& file, const std::string& email) {
     const auto user = find_user_now(store, email);
     if (!user) {
-        return complain(user.error());
+        return stop(user.error());
     }
     store::BlobDisk blobs(store::blob_dir_beside(database_path(config.data_dir)));
     std::error_code ec;
@@ -195,7 +195,7 @@ int import_alone(store::SqliteStore& store, const Config& config, const std::str
     };
     const auto done = transfer::import_now(std::move(environment), *user, file, watch);
     if (!done && last.format.empty()) {
-        return complain(done.error());
+        return stop(done.error());
     }
     return conclude(done ? *done : last, done.has_value());
 }
@@ -227,7 +227,7 @@ Task<Result<std::string>> execute_import(
 int import_from_command_line(const Config& config, const std::string& file, const std::string& email) {
     const std::string path = std::filesystem::absolute(file).string();
     if (::access(path.c_str(), R_OK) != 0) {
-        return complain(base::not_found("Cannot read " + file + ".").error());
+        return stop(base::not_found("Cannot read " + file + ".").error());
     }
     meter::StoreCounters counters;
     store::SqliteOptions options{.path = database_path(config.data_dir), .readers = 1, .counters = counters};
@@ -236,7 +236,7 @@ int import_from_command_line(const Config& config, const std::string& file, cons
         return import_alone(**store, config, path, email);
     }
     if (store.error().errc != base::Errc::unavailable) {
-        return complain(store.error());
+        return stop(store.error());
     }
     return import_by_server(config.data_dir, path, email);  // which has it open, as a rule
 }

@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "api/admission.hpp"
+#include "app/complain.hpp"
 #include "auth/tokens.hpp"
 #include "chat/recovery.hpp"
 #include "store/blobs.hpp"
@@ -184,8 +185,7 @@ int Server::run() {
 Task<void> Server::main() {
     const auto started = co_await start();
     if (!started) {
-        exit_status_ = 1;
-        fmt::print(stderr, "confab: {}\n", started.error().message);
+        exit_status_ = complain(started.error());
     } else {
         co_await wait_for_signal();
     }

@@ -7,6 +7,7 @@
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 
+#include "app/complain.hpp"
 #include "app/data_dir.hpp"
 #include "app/output_file.hpp"
 #include "base/json.hpp"
@@ -268,8 +269,7 @@ int transfer_from_command_line(
         done = output->keep();
     }
     if (!done) {
-        fmt::print(stderr, "confab: {}\n", done.error().message);
-        return 1;
+        return complain(done.error());
     }
     return 0;
 }

@@ -32,7 +32,7 @@ constexpr char kHex[] = "0123456789abcdef";
 
 constexpr std::array<std::string_view, 5> kItemPrefixes{"msg_", "rs_", "fc_", "fco_", "item_"};  // by ItemType
 
-int hex_value(char c) {
+int lower_hex_value(char c) {
     if (c >= '0' && c <= '9') {
         return c - '0';
     }
@@ -116,8 +116,8 @@ std::optional<IdBytes> id_from_hex(std::string_view hex) {
         return std::nullopt;
     }
     for (std::size_t i = 0; i < id.size(); ++i) {
-        const int high = hex_value(hex[2 * i]);
-        const int low = hex_value(hex[2 * i + 1]);
+        const int high = lower_hex_value(hex[2 * i]);
+        const int low = lower_hex_value(hex[2 * i + 1]);
         if (high < 0 || low < 0) {
             return std::nullopt;
         }

@@ -16,11 +16,7 @@ bool is_digit(char c) {
 }
 
 bool is_hex(char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-int hex_value(char c) {
-    return is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10;
+    return hex_value(c) >= 0;
 }
 
 // One pass over the text, without recursion.

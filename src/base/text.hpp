@@ -7,6 +7,8 @@
 
 namespace confab::base {
 
+inline constexpr std::string_view kUtf8Bom = "\xEF\xBB\xBF";
+
 // Length (1..4) of the well-formed UTF-8 sequence at the start of `text`, 0 when malformed or cut short (RFC 3629: no
 // overlong forms, no surrogates, nothing above U+10FFFF).
 std::size_t utf8_sequence_length(std::string_view text) noexcept;
@@ -24,5 +26,8 @@ std::string_view trim(std::string_view text) noexcept;
 std::string ascii_lower(std::string_view text);
 
 bool iequals(std::string_view a, std::string_view b) noexcept;
+
+// 0..15 for a hexadecimal digit of either case, -1 for anything else.
+int hex_value(char c) noexcept;
 
 }  // namespace confab::base

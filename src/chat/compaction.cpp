@@ -21,7 +21,7 @@ constexpr std::int64_t kAnswerTokensMax = 2'048;  // with what a model thinks be
 constexpr std::size_t kNotesBytesMax = 32 * 1024;
 constexpr std::size_t kTranscriptBytesMax = 512 * 1024;  // of one piece
 
-constexpr std::string_view kTask =
+constexpr std::string_view kSummaryTask =
     "You keep the notes of a long conversation between a user and an assistant, whose older part the assistant can no "
     "longer see. Write the notes anew, so that the assistant can go on from them alone: facts, names, numbers, "
     "decisions, what the user wants and prefers, what is done and what is still open. Keep what the notes so far say "
@@ -71,7 +71,7 @@ std::string render_request(const llm::Upstream& upstream, const std::string& mod
     writer.begin(request);
     llm::ChatMessage message;
     message.role = "system";
-    message.content = kTask;
+    message.content = kSummaryTask;
     writer.message(message);
     message.role = "user";
     message.content = asked;

@@ -13,8 +13,6 @@ namespace {
 using base::Errc;
 using net::Task;
 
-constexpr std::chrono::minutes kAnswerMax{60};  // a run that takes longer is cut off
-
 class UpstreamCompletion final : public Completion, private net::HttpSink {
 public:
     UpstreamCompletion(

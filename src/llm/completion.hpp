@@ -1,6 +1,7 @@
 // Completion: one answer being fetched from a model server, or from the built-in demonstration.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -9,6 +10,8 @@
 #include "net/http_client.hpp"
 
 namespace confab::llm {
+
+inline constexpr std::chrono::minutes kAnswerMax{60};  // an answer that takes longer is cut off
 
 // Lives on the shard of its HTTP client. The sink is called while run() is awaited.
 class Completion {

@@ -15,18 +15,13 @@ namespace {
 namespace json = base::json;
 
 constexpr std::string_view kSpace = " \t\r\n";
-constexpr std::string_view kBom = "\xEF\xBB\xBF";
 
 // A web page instead of an answer: this much of it is enough for its title.
-constexpr std::size_t kPageBytesMax = 4096;
+constexpr std::size_t kPageStartBytesMax = 4096;
 
 // How often the rest of an event that cannot be parsed is tried again from a later place. Each try may read the whole
 // rest.
 constexpr int kGluedTriesMax = 8;
-
-std::string_view view(const json::string& text) {
-    return {text.data(), text.size()};
-}
 
 const json::object* find_object(const json::object& object, std::string_view key) {
     const json::value* member = base::find(object, key);
@@ -141,7 +136,7 @@ void CompletionStream::feed(std::string_view bytes) {
         }
         return;
     }
-    const std::size_t bytes_max = shape_ == Shape::page ? kPageBytesMax : kEventBytesMax;
+    const std::size_t bytes_max = shape_ == Shape::page ? kPageStartBytesMax : kEventBytesMax;
     if (body_.size() + bytes.size() <= bytes_max) {
         body_ += bytes;
         return;
@@ -159,7 +154,7 @@ void CompletionStream::feed(std::string_view bytes) {
 void CompletionStream::detect_shape(std::string_view& bytes) {
     while (!bytes.empty() && shape_ == Shape::unknown) {
         const char first = bytes.front();
-        if (lead_bytes_ < kBom.size() && first == kBom[lead_bytes_]) {
+        if (lead_bytes_ < base::kUtf8Bom.size() && first == base::kUtf8Bom[lead_bytes_]) {
             ++lead_bytes_;
         } else if (kSpace.find(first) == std::string_view::npos) {
             if (first == '{' || first == '[') {
@@ -252,7 +247,7 @@ void CompletionStream::take_value(const json::value& value, bool is_error) {
             take_object(*first, is_error);  // Gemini wraps its errors in an array
         }
     } else if (is_error) {
-        fail(Fault::Kind::upstream_error, value.is_string() ? view(value.get_string()) : std::string_view());
+        fail(Fault::Kind::upstream_error, value.is_string() ? std::string_view(value.get_string()) : std::string_view());
     }
 }
 
@@ -333,7 +328,7 @@ void CompletionStream::take_delta(const json::object& delta) {
 
 void CompletionStream::take_content(const json::value& content) {
     if (const json::string* whole = content.if_string()) {
-        only_text_ = view(*whole);
+        only_text_ = std::string_view(*whole);
         text(only_text_);
     } else if (const json::array* parts = content.if_array()) {
         std::ranges::for_each(*parts, [this](const json::value& part) { take_part(part); });
@@ -343,7 +338,7 @@ void CompletionStream::take_content(const json::value& content) {
 // Mistral: {"type":"text","text":".."} and {"type":"thinking","thinking":[{"type":"text","text":".."}]}.
 void CompletionStream::take_part(const json::value& part) {
     if (const json::string* whole = part.if_string()) {
-        text(view(*whole));
+        text(std::string_view(*whole));
     } else if (const json::object* object = part.if_object()) {
         text(base::find_string(*object, "text"));
         reasoning(base::find_string(*object, "thinking"));

@@ -16,18 +16,14 @@ namespace json = base::json;
 constexpr std::string_view kRedacted = "[redacted]";
 
 // Text of a web page that is looked at for a title.
-constexpr std::size_t kPageBytesMax = std::size_t{16} << 10;
-
-std::string_view view(const json::string& text) {
-    return {text.data(), text.size()};
-}
+constexpr std::size_t kErrorPageBytesMax = std::size_t{16} << 10;
 
 // A string as it is, anything else as JSON; null is nothing.
 std::string text_of(const json::value* value) {
     if (value == nullptr || value->is_null()) {
         return {};
     }
-    return value->is_string() ? std::string(view(value->get_string())) : json::serialize(*value);
+    return value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
 }
 
 const json::object* object_of(const json::value* value) {
@@ -78,7 +74,7 @@ std::string text_of_detail(const json::value& detail) {
 
 // The title of a page, or its text without the tags.
 std::string text_of_page(std::string_view page) {
-    page = page.substr(0, kPageBytesMax);
+    page = page.substr(0, kErrorPageBytesMax);
     const std::string lower = base::ascii_lower(page);
     const auto title = lower.find("<title");
     const auto begin = title == std::string::npos ? std::string::npos : lower.find('>', title);

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace confab::llm {
 
 namespace {
 
-constexpr std::string_view kBom = "\xEF\xBB\xBF";
 constexpr std::size_t kBomDone = 4;
 
 // Buffers larger than this are given back after the event that needed them, so that one big image does not cost its
@@ -186,13 +187,13 @@ base::Status SseParser::too_large() {
 
 // Drops a byte order mark at the very start, also when it comes in pieces.
 std::string_view SseParser::strip_bom(std::string_view bytes) {
-    while (bom_bytes_ < kBom.size() && !bytes.empty() && bytes.front() == kBom[bom_bytes_]) {
+    while (bom_bytes_ < base::kUtf8Bom.size() && !bytes.empty() && bytes.front() == base::kUtf8Bom[bom_bytes_]) {
         ++bom_bytes_;
         bytes.remove_prefix(1);
     }
-    if (!bytes.empty() || bom_bytes_ == kBom.size()) {
-        if (bom_bytes_ < kBom.size()) {
-            line_.assign(kBom.substr(0, bom_bytes_));  // it was the beginning of something else
+    if (!bytes.empty() || bom_bytes_ == base::kUtf8Bom.size()) {
+        if (bom_bytes_ < base::kUtf8Bom.size()) {
+            line_.assign(base::kUtf8Bom.substr(0, bom_bytes_));  // it was the beginning of something else
         }
         bom_bytes_ = kBomDone;
     }

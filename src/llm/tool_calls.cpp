@@ -10,7 +10,7 @@ namespace {
 
 namespace json = base::json;
 
-constexpr std::string_view kSpace = " \t\r\n";
+constexpr std::string_view kArgumentsSpace = " \t\r\n";
 
 // Ids and names are kept for the length of the answer; real ones have less than 64 bytes.
 constexpr std::size_t kNameBytesMax = 512;
@@ -25,7 +25,7 @@ std::optional<std::int64_t> integer_of(const json::value* value) {
 }
 
 bool begins_object(std::string_view text) {
-    const auto first = text.find_first_not_of(kSpace);
+    const auto first = text.find_first_not_of(kArgumentsSpace);
     return first != std::string_view::npos && text[first] == '{';
 }
 

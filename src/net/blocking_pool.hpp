@@ -53,29 +53,12 @@ public:
         return true;
     }
 
-    // Waits for at least one job, then takes up to `most`; empty when closed. Gives up waiting after `patience`.
-    std::vector<Job> pop_many(std::size_t most, std::chrono::milliseconds patience) {
-        std::vector<Job> taken;
-        std::unique_lock lock(mutex_);
-        ready_.wait_for(lock, patience, [&] { return closed_ || !jobs_.empty(); });
-        while (!jobs_.empty() && taken.size() < most) {
-            taken.push_back(std::move(jobs_.front()));
-            jobs_.pop_front();
-        }
-        return taken;
-    }
-
     void close() {
         {
             const std::lock_guard lock(mutex_);
             closed_ = true;
         }
         ready_.notify_all();
-    }
-
-    bool closed() const {
-        const std::lock_guard lock(mutex_);
-        return closed_ && jobs_.empty();
     }
 
     std::size_t size() const {

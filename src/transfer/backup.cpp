@@ -24,7 +24,7 @@ using base::Result;
 using base::Status;
 using net::Task;
 
-constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr std::size_t kBackupPieceBytes = 256 * 1024;
 constexpr std::chrono::milliseconds kCopyTime{200};  // of copying between two pieces, so that progress is seen
 
 struct Worker {};
@@ -53,7 +53,7 @@ public:
     }
 
     Result<std::string> read() {
-        std::string piece(kPieceBytes, '\0');
+        std::string piece(kBackupPieceBytes, '\0');
         const ssize_t got = ::read(descriptor_, piece.data(), piece.size());
         if (got < 0) {
             return std::unexpected(store::disk_error("read"));

@@ -26,7 +26,7 @@ using base::Errc;
 using base::Result;
 using base::Status;
 
-constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr std::size_t kArchivePieceBytes = 256 * 1024;
 constexpr std::size_t kManifestBytesMax = 64 * 1024;
 constexpr std::string_view kFolder = "restore.part";  // in the data directory, until everything is checked
 
@@ -134,7 +134,7 @@ Status Restore::unpack(const std::string& file) {
     fs::permissions(data_dir_, fs::perms::owner_all, ec);
     const std::unique_ptr<archive, CloseArchive> opened(archive_read_new());
     archive_read_support_format_tar(opened.get());
-    if (archive_read_open_filename(opened.get(), file.c_str(), kPieceBytes) != ARCHIVE_OK) {
+    if (archive_read_open_filename(opened.get(), file.c_str(), kArchivePieceBytes) != ARCHIVE_OK) {
         return base::invalid("file", "Cannot read " + file + ": " + archive_error_string(opened.get()) + ".");
     }
     while (true) {
@@ -160,7 +160,7 @@ Status Restore::unpack_entry(archive* opened, const std::string& name) {
     std::error_code ec;
     fs::create_directories(fs::path(path).parent_path(), ec);
     Target target(path);
-    std::string piece(kPieceBytes, '\0');
+    std::string piece(kArchivePieceBytes, '\0');
     while (true) {
         const la_ssize_t got = archive_read_data(opened, piece.data(), piece.size());
         if (got < 0) {

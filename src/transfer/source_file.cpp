@@ -20,7 +20,7 @@ using base::Errc;
 using base::Result;
 using base::Status;
 
-constexpr std::size_t kPieceBytes = 256 * 1024;  // read at a time
+constexpr std::size_t kSourcePieceBytes = 256 * 1024;  // read at a time
 
 std::unexpected<base::Error> read_failed(const char* call) {
     spdlog::error("import_file_failed call={} error=\"{}\"", call, std::strerror(errno));
@@ -82,7 +82,7 @@ Status SourceFile::open_archive() {
     archive_ = archive_read_new();
     CONFAB_ASSERT(archive_ != nullptr);
     archive_read_support_format_zip_streamable(archive_);
-    if (archive_read_open_fd(archive_, descriptor_, kPieceBytes) != ARCHIVE_OK) {
+    if (archive_read_open_fd(archive_, descriptor_, kSourcePieceBytes) != ARCHIVE_OK) {
         return archive_error();
     }
     return {};
@@ -158,7 +158,7 @@ Result<std::string_view> SourceFile::read() {
 }
 
 Result<std::string_view> SourceFile::read_plain() {
-    buffer_.resize(kPieceBytes);
+    buffer_.resize(kSourcePieceBytes);
     for (;;) {
         const ssize_t got = ::read(descriptor_, buffer_.data(), buffer_.size());
         if (got >= 0) {

@@ -108,6 +108,16 @@ inline Reply json_reply(std::string body, unsigned status = 200) {
     return reply;
 }
 
+// Server-sent events, told to proxies as what must be neither kept nor held back.
+inline Reply stream_reply(std::unique_ptr<Streamer> streamer) {
+    Reply reply;
+    reply.content_type = "text/event-stream; charset=utf-8";
+    reply.headers.push_back({"cache-control", "no-cache, no-transform"});
+    reply.headers.push_back({"x-accel-buffering", "no"});
+    reply.streamer = std::move(streamer);
+    return reply;
+}
+
 // The standard envelope: {"error":{"message","type","param","code"}}.
 Reply error_reply(const base::Error& error);
 std::string error_body(const base::Error& error);

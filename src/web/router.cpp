@@ -21,26 +21,13 @@ bool is_rest(std::string_view segment) {
     return segment.starts_with('{') && segment.ends_with("...}");
 }
 
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
-}
-
 // The byte that the escape at the start of `text` stands for, -1 when it is no escape.
 int decode_escape(std::string_view text) {
     if (text.size() < 3 || text[0] != '%') {
         return -1;
     }
-    const int high = hex_value(text[1]);
-    const int low = hex_value(text[2]);
+    const int high = base::hex_value(text[1]);
+    const int low = base::hex_value(text[2]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 

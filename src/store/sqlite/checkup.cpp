@@ -24,7 +24,7 @@ using Progress = std::function<void(const std::string&)>;
 
 constexpr const char* kRestoreAdvice = "Restore the newest good backup: confab restore FILE --force";
 constexpr std::size_t kFilesNamedMax = 10;
-constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr std::size_t kCheckedPieceBytes = 256 * 1024;
 
 // A statement that counts the rows which break a rule.
 struct Rule {
@@ -237,7 +237,7 @@ Result<std::string> Checkup::defect_of(const BlobEntry& blob) const {
     }
     crypto_hash_sha256_state hash;
     crypto_hash_sha256_init(&hash);
-    std::string piece(kPieceBytes, '\0');
+    std::string piece(kCheckedPieceBytes, '\0');
     ssize_t got = 0;
     while ((got = ::read(descriptor, piece.data(), piece.size())) > 0) {
         crypto_hash_sha256_update(

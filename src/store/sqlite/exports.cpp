@@ -2,6 +2,7 @@
 
 #include "store/sqlite/conversations.hpp"
 #include "store/sqlite/items.hpp"
+#include "store/sqlite/user_rows.hpp"
 
 namespace confab::store::sqlite {
 
@@ -10,13 +11,10 @@ namespace {
 constexpr std::size_t kExportRowsMax = 500;  // of one page: short messages reach this before its bytes
 constexpr int kBranchesPerPage = 200;        // looked at; most have no items, or few
 
-constexpr int kUserShift = 40;  // bodies are keyed user_no << 40 | n
-
 // The key of the user's newest body. Keys grow, so that what comes later has a larger one.
 Result<std::int64_t> newest_body_key(Connection& db, UserNo user) {
-    const std::int64_t first = static_cast<std::int64_t>(user) << kUserShift;
-    auto newest =
-        db.use("SELECT max(mid) FROM bodies WHERE mid BETWEEN ?1 AND ?2", first, first | ((1LL << kUserShift) - 1));
+    const auto [first, last] = rows_of(user);
+    auto newest = db.use("SELECT max(mid) FROM bodies WHERE mid BETWEEN ?1 AND ?2", first, last);
     TRY(const bool row, newest.step());
     return row && !newest.is_null(0) ? newest.integer(0) : first;
 }

@@ -23,9 +23,9 @@ constexpr Sql kAscendingSaid{ITEM_COLUMNS "AND i.type IN (0, 2, 3) ORDER BY i.po
 constexpr int kBodyColumn = 16;
 
 // A page being filled.
-class ItemPage {
+class PageFiller {
 public:
-    ItemPage(Connection& db, const PageCaps& caps) : db_(db), caps_(caps) {}
+    PageFiller(Connection& db, const PageCaps& caps) : db_(db), caps_(caps) {}
 
     bool full() const { return page_.has_more; }
 
@@ -102,7 +102,7 @@ std::optional<RunTiming> read_timing(const Statement& row, int column) {
 }
 
 Result<Page<Item>> load_items_descending(Connection& db, const ItemPlace& last, Position first, const PageCaps& caps) {
-    ItemPage page(db, caps);
+    PageFiller page(db, caps);
     BranchNo branch = last.branch;
     for (Position position = last.position; position >= first && !page.full();) {
         TRY(const Branch owner, load_branch(db, last.conversation, branch));
@@ -120,7 +120,7 @@ Result<Page<Item>> load_items_ascending(
     const PageCaps& caps,
     Which which
 ) {
-    ItemPage page(db, caps);
+    PageFiller page(db, caps);
     for (const Segment& segment : path) {
         TRY_VOID(page.take(which == Which::any ? kAscending : kAscendingSaid, conversation, segment));
         if (page.full()) {

@@ -4,20 +4,17 @@
 
 #include "store/sqlite/search.hpp"
 #include "store/sqlite/summaries.hpp"
+#include "store/sqlite/user_rows.hpp"
 
 namespace confab::store::sqlite {
 
 namespace {
 
-// Bodies are keyed user_no << 40 | n, so that one user's bodies, and later one user's search hits, are one range.
-constexpr int kUserShift = 40;
-
 // So far back is looked for an item that is said to the model, and no farther.
 constexpr Position kUnsaidItemsMax = 1'000;
 
 Result<std::int64_t> next_body_key(Connection& db, UserNo user) {
-    const std::int64_t first = static_cast<std::int64_t>(user) << kUserShift;
-    const std::int64_t last = first | ((std::int64_t{1} << kUserShift) - 1);
+    const auto [first, last] = rows_of(user);
     auto newest = db.use("SELECT max(mid) FROM bodies WHERE mid BETWEEN ?1 AND ?2", first, last);
     TRY(const bool row, newest.step());
     CONFAB_ASSERT(row);

@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kReadBytesMax = 256 * 1024;
 
 // Rows of one step of deleting; overwriting their pages takes some milliseconds.
-constexpr std::size_t kStepRows = 2'000;
+constexpr std::size_t kChunkStepRows = 2'000;
 
 struct ChunkRange {
     std::int64_t first = 0;
@@ -111,16 +111,16 @@ Result<bool> delete_chunks_step(Connection& db, UnixSeconds finished_before) {
         "UPDATE runs SET first_chunk = NULL, last_chunk = NULL WHERE run IN (SELECT run FROM runs "
         "WHERE completed_at < ?1 AND first_chunk IS NOT NULL ORDER BY completed_at LIMIT ?2)",
         finished_before,
-        kStepRows
+        kChunkStepRows
     ));
-    const bool more_runs = db.changed_rows() == static_cast<std::int64_t>(kStepRows);
+    const bool more_runs = db.changed_rows() == static_cast<std::int64_t>(kChunkStepRows);
     TRY_VOID(db.run(
         "DELETE FROM run_chunks WHERE id IN (SELECT id FROM run_chunks WHERE id < "
         "coalesce((SELECT min(first_chunk) FROM runs WHERE first_chunk IS NOT NULL), 9223372036854775807) "
         "ORDER BY id LIMIT ?1)",
-        kStepRows
+        kChunkStepRows
     ));
-    return more_runs || db.changed_rows() == static_cast<std::int64_t>(kStepRows);
+    return more_runs || db.changed_rows() == static_cast<std::int64_t>(kChunkStepRows);
 }
 
 }  // namespace confab::store::sqlite

@@ -9,31 +9,20 @@
 #include "store/search_text.hpp"
 #include "store/snippet.hpp"
 #include "store/sqlite/search_words.hpp"
+#include "store/sqlite/user_rows.hpp"
 
 namespace confab::store::sqlite {
 
 namespace {
 
-constexpr int kUserShift = 40;  // rows of one user: user_no << 40 | n
-
 constexpr std::size_t kScannedMax = 5'000;  // rows that one call looks at, when filters leave few of them
 constexpr std::size_t kRankedMax = 500;     // of the newest hits the best are shown first
 constexpr std::size_t kTitlesFirst = 5;     // titles above the messages, on the first page
-constexpr std::size_t kStepRows = 200;      // of the queue, in one step
-constexpr std::size_t kStepBytes = 512 * 1024;
-constexpr std::chrono::milliseconds kStepTime{15};
+constexpr std::size_t kIndexStepRows = 200;      // of the queue, in one step
+constexpr std::size_t kIndexStepBytes = 512 * 1024;
+constexpr std::chrono::milliseconds kIndexStepTime{15};
 constexpr std::int64_t kLevelsMax = 1'000;  // of an index's structure
 constexpr int kPurgePages = 64;  // written in one step of a purge
-
-struct RowRange {
-    std::int64_t first = 0;
-    std::int64_t last = 0;
-};
-
-RowRange rows_of(UserNo user) {
-    const std::int64_t first = static_cast<std::int64_t>(user) << kUserShift;
-    return {first, first | ((std::int64_t{1} << kUserShift) - 1)};
-}
 
 std::unexpected<base::Error> bad_cursor() {
     return base::invalid("after", "after is not a cursor of this search.");
@@ -153,7 +142,7 @@ Status add_newest(Connection& db, UserNo user, const SearchRequest& request, Sea
     std::int64_t below = rows_of(user).last + 1;
     if (!request.cursor.empty()) {
         TRY(const std::int64_t number, parse_cursor(request.cursor, 'n'));
-        below = rows_of(user).first | std::min(number, (std::int64_t{1} << kUserShift) - 1);
+        below = rows_of(user).first | std::min(number, kUserRowsMask);
     }
     TRY(auto expression, match_expression(db, SearchIndex::messages, request.query));
     const Wanted wanted{request.query, std::move(expression)};
@@ -164,7 +153,7 @@ Status add_newest(Connection& db, UserNo user, const SearchRequest& request, Sea
         page.hits.push_back(std::move(message.hit));
     }
     if (found.more) {
-        page.next = "n" + std::to_string(found.below & ((std::int64_t{1} << kUserShift) - 1));
+        page.next = "n" + std::to_string(found.below & kUserRowsMask);
     }
     return {};
 }
@@ -212,7 +201,7 @@ Status add_titles(Connection& db, UserNo user, const SearchRequest& request, std
     std::int64_t last = range.last;
     if (!request.cursor.empty()) {
         TRY(const std::int64_t number, parse_cursor(request.cursor, 't'));
-        last = (range.first | std::min(number, (std::int64_t{1} << kUserShift) - 1)) - 1;
+        last = (range.first | std::min(number, kUserRowsMask)) - 1;
     }
     TRY(const auto expression, match_expression(db, SearchIndex::titles, request.query));
     auto rows = db.use(kTitles, expression, range.first, last);
@@ -223,7 +212,7 @@ Status add_titles(Connection& db, UserNo user, const SearchRequest& request, std
             return {};
         }
         if (taken == limit || scanned == kScannedMax) {
-            page.next = request.query.titles_only ? "t" + std::to_string(below & ((std::int64_t{1} << kUserShift) - 1))
+            page.next = request.query.titles_only ? "t" + std::to_string(below & kUserRowsMask)
                                                   : std::string();
             return {};
         }
@@ -271,7 +260,7 @@ Result<std::vector<QueuedBody>> next_bodies(Connection& db) {
         "(SELECT mid FROM (SELECT mid FROM search_queue ORDER BY place DESC LIMIT ?1) "
         "UNION SELECT mid FROM (SELECT mid FROM search_queue ORDER BY place LIMIT ?1)) q "
         "LEFT JOIN bodies b ON b.mid = q.mid LEFT JOIN items i ON i.conv = b.conv AND i.br = b.br AND i.pos = b.pos",
-        kStepRows / 2
+        kIndexStepRows / 2
     );
     for (;;) {
         TRY(const bool row, rows.step());
@@ -286,20 +275,20 @@ Result<std::vector<QueuedBody>> next_bodies(Connection& db) {
 
 Result<bool> index_bodies(Connection& db) {
     TRY(const auto bodies, next_bodies(db));
-    const auto end = std::chrono::steady_clock::now() + kStepTime;
+    const auto end = std::chrono::steady_clock::now() + kIndexStepTime;
     std::size_t bytes = 0;
     std::size_t done = 0;
-    for (; done < bodies.size() && bytes < kStepBytes && (done == 0 || std::chrono::steady_clock::now() < end); ++done) {
+    for (; done < bodies.size() && bytes < kIndexStepBytes && (done == 0 || std::chrono::steady_clock::now() < end); ++done) {
         TRY_VOID(index_body(db, bodies[done], bytes));
         TRY_VOID(db.run("DELETE FROM search_queue WHERE mid = ?1", bodies[done].mid));
     }
-    return done < bodies.size() || bodies.size() >= kStepRows / 2;
+    return done < bodies.size() || bodies.size() >= kIndexStepRows / 2;
 }
 
 Result<bool> index_titles(Connection& db) {
     std::vector<std::int64_t> conversations;
     {
-        auto rows = db.use("SELECT conv FROM search_title_queue ORDER BY conv LIMIT ?1", kStepRows);
+        auto rows = db.use("SELECT conv FROM search_title_queue ORDER BY conv LIMIT ?1", kIndexStepRows);
         for (;;) {
             TRY(const bool row, rows.step());
             if (!row) {
@@ -336,7 +325,7 @@ Result<bool> index_titles(Connection& db) {
         return false;
     }
     TRY_VOID(db.run("DELETE FROM search_title_queue WHERE conv <= ?1", conversations.back()));
-    return conversations.size() == kStepRows;
+    return conversations.size() == kIndexStepRows;
 }
 
 // ---- letting go ----

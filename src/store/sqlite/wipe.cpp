@@ -12,8 +12,8 @@ namespace {
 
 // One step: at most this many rows of each kind, and about this many bytes of bodies, which are overwritten. Some 10
 // ms.
-constexpr std::size_t kStepRows = 2'000;
-constexpr std::int64_t kStepBytes = 4 * 1024 * 1024;
+constexpr std::size_t kWipeStepRows = 2'000;
+constexpr std::int64_t kWipeStepBytes = 4 * 1024 * 1024;
 
 // Wipes the first items; true: there may be more.
 Result<bool> wipe_items(Connection& db, ConversationNo conversation) {
@@ -23,9 +23,9 @@ Result<bool> wipe_items(Connection& db, ConversationNo conversation) {
     Position position = 0;
     {
         auto items = db.use(
-            "SELECT br, pos, mid, bytes FROM items WHERE conv = ?1 ORDER BY br, pos LIMIT ?2", conversation, kStepRows
+            "SELECT br, pos, mid, bytes FROM items WHERE conv = ?1 ORDER BY br, pos LIMIT ?2", conversation, kWipeStepRows
         );
-        while (bytes < kStepBytes) {
+        while (bytes < kWipeStepBytes) {
             TRY(const bool row, items.step());
             if (!row) {
                 break;
@@ -42,7 +42,7 @@ Result<bool> wipe_items(Connection& db, ConversationNo conversation) {
         return false;
     }
     TRY_VOID(db.run("DELETE FROM items WHERE conv = ?1 AND (br, pos) <= (?2, ?3)", conversation, branch, position));
-    return rows == kStepRows || bytes >= kStepBytes;
+    return rows == kWipeStepRows || bytes >= kWipeStepBytes;
 }
 
 // A run in progress keeps its row until it is finished, which wipes again.
@@ -51,7 +51,7 @@ Result<bool> wipe_runs(Connection& db, ConversationNo conversation) {
     auto runs = db.use(
         "SELECT run, first_chunk, coalesce(last_chunk, 0) FROM runs WHERE conv = ?1 AND status >= 2 LIMIT ?2",
         conversation,
-        kStepRows
+        kWipeStepRows
     );
     std::vector<RunNo> wiped;
     for (;;) {
@@ -73,16 +73,16 @@ Result<bool> wipe_runs(Connection& db, ConversationNo conversation) {
     for (const RunNo run : wiped) {
         TRY_VOID(db.run("DELETE FROM runs WHERE run = ?1", run));
     }
-    return rows == kStepRows;
+    return rows == kWipeStepRows;
 }
 
 Result<bool> wipe_branches(Connection& db, ConversationNo conversation) {
     TRY_VOID(db.run(
         "DELETE FROM branches WHERE conv = ?1 AND br IN (SELECT br FROM branches WHERE conv = ?1 LIMIT ?2)",
         conversation,
-        kStepRows
+        kWipeStepRows
     ));
-    return db.changed_rows() == static_cast<std::int64_t>(kStepRows);
+    return db.changed_rows() == static_cast<std::int64_t>(kWipeStepRows);
 }
 
 // True: there may be more of this conversation.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/json.hpp"
+#include "unit/chat/sse_data.hpp"
 
 namespace confab::chat {
 namespace {
@@ -24,13 +25,6 @@ OutputItem message(const std::string& text, store::ItemStatus status = store::It
     item.status = status;
     item.parts.push_back({PartKind::text, text});
     return item;
-}
-
-json::object data_of(const std::string& event) {
-    const auto begin = event.find("data: ") + 6;
-    EXPECT_TRUE(event.ends_with("\n\n"));
-    EXPECT_EQ(event.find('\n', begin), event.size() - 2) << "data must be one line";
-    return base::parse_json(event.substr(begin, event.size() - 2 - begin)).value().get_object();
 }
 
 json::object render(const ResponseFacts& facts, const ResponseEnd& end, EventKind kind, std::string_view payload = {}) {

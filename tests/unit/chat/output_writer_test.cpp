@@ -1,4 +1,5 @@
 #include "chat/output_writer.hpp"
+#include "unit/chat/sse_data.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -40,11 +41,6 @@ Piece refusal(std::string piece) {
 
 Piece tool(std::size_t slot, std::string id, std::string name, std::string arguments, std::string extra = {}) {
     return [=](OutputWriter& writer) { writer.tool_call(call(slot, id, name, arguments, extra)); };
-}
-
-json::object data_of(const std::string& event) {
-    const auto begin = event.find("data: ") + 6;
-    return base::parse_json(event.substr(begin, event.size() - 2 - begin)).value().get_object();
 }
 
 // An answer being made, as every kind of viewer sees it.

@@ -7,29 +7,29 @@
 namespace confab::llm {
 namespace {
 
-std::string event(std::string_view content, std::string_view id = "1") {
+std::string chunk(std::string_view content, std::string_view id = "1") {
     return R"({"id":")" + std::string(id) + R"(","choices":[{"index":0,"delta":{"content":")" + std::string(content) +
            R"("},"finish_reason":null}]})";
 }
 
 TEST(DeltaTemplate, FindsTheTextBetweenWhatRepeats) {
     DeltaTemplate learnt;
-    EXPECT_FALSE(learnt.match(event("Hello")));
-    learnt.learn(event("Hello"), "Hello");
-    EXPECT_EQ(learnt.match(event(" world")), " world");
-    EXPECT_EQ(learnt.match(event("é")), "é");
-    EXPECT_EQ(learnt.match(event("")), "");
+    EXPECT_FALSE(learnt.match(chunk("Hello")));
+    learnt.learn(chunk("Hello"), "Hello");
+    EXPECT_EQ(learnt.match(chunk(" world")), " world");
+    EXPECT_EQ(learnt.match(chunk("é")), "é");
+    EXPECT_EQ(learnt.match(chunk("")), "");
 }
 
 TEST(DeltaTemplate, LeavesEverythingElseToTheParser) {
     DeltaTemplate learnt;
-    learnt.learn(event("Hello"), "Hello");
-    EXPECT_FALSE(learnt.match(event("a\\nb")));
-    EXPECT_FALSE(learnt.match(event("a\",\"refusal\":\"b")));
-    EXPECT_FALSE(learnt.match(event("a\tb")));
-    EXPECT_FALSE(learnt.match(event("\xC3")));
-    EXPECT_FALSE(learnt.match(event("Hello", "2")));
-    EXPECT_FALSE(learnt.match(event("Hello") + " "));
+    learnt.learn(chunk("Hello"), "Hello");
+    EXPECT_FALSE(learnt.match(chunk("a\\nb")));
+    EXPECT_FALSE(learnt.match(chunk("a\",\"refusal\":\"b")));
+    EXPECT_FALSE(learnt.match(chunk("a\tb")));
+    EXPECT_FALSE(learnt.match(chunk("\xC3")));
+    EXPECT_FALSE(learnt.match(chunk("Hello", "2")));
+    EXPECT_FALSE(learnt.match(chunk("Hello") + " "));
     EXPECT_FALSE(learnt.match(""));
 }
 
@@ -46,14 +46,14 @@ TEST(DeltaTemplate, LearnsOnlyWhatIsUnmistakable) {
 TEST(DeltaTemplate, GivesUpOnAServerThatAlwaysChangesMore) {
     DeltaTemplate learnt;
     for (int i = 0; i < 20; ++i) {
-        learnt.learn(event("a", std::to_string(i)), "a");
+        learnt.learn(chunk("a", std::to_string(i)), "a");
     }
-    EXPECT_FALSE(learnt.match(event("b", "19")));
-    EXPECT_TRUE(learnt.match(event("b", "7")));
+    EXPECT_FALSE(learnt.match(chunk("b", "19")));
+    EXPECT_TRUE(learnt.match(chunk("b", "7")));
 }
 
 // What the stream makes of events must not depend on whether one of them was recognised or parsed.
-class Recorder : public CompletionSink {
+class DeltaRecorder : public CompletionSink {
 public:
     void on_text(std::string_view text) override { said += "t:" + std::string(text) + "\n"; }
 
@@ -67,7 +67,7 @@ public:
 };
 
 std::string said_of(const std::vector<std::string>& events) {
-    Recorder sink;
+    DeltaRecorder sink;
     CompletionStream stream(sink);
     stream.begin("text/event-stream");
     for (const std::string& data : events) {
@@ -89,19 +89,19 @@ TEST(DeltaTemplate, AnEventThatAlsoBringsSomethingElseIsNotATemplate) {
 }
 
 TEST(DeltaTemplate, AnErrorAfterTextIsSeen) {
-    Recorder sink;
+    DeltaRecorder sink;
     CompletionStream stream(sink);
-    stream.feed("data: " + event("a") + "\n\ndata: " + event("b") + "\n\nevent: error\ndata: " + event("c") + "\n\n");
+    stream.feed("data: " + chunk("a") + "\n\ndata: " + chunk("b") + "\n\nevent: error\ndata: " + chunk("c") + "\n\n");
     EXPECT_TRUE(stream.done());
     EXPECT_EQ(sink.said, "t:a\nt:b\nt:c\n");  // parsed, not recognised: what an error event says is kept
     EXPECT_NE(stream.finish().fault(), nullptr);
 }
 
 TEST(DeltaTemplate, TheAnswerLimitHoldsForRecognisedEventsToo) {
-    Recorder sink;
+    DeltaRecorder sink;
     CompletionStream stream(sink, 5);
     for (int i = 0; i < 10; ++i) {
-        stream.feed("data: " + event("abc") + "\n\n");
+        stream.feed("data: " + chunk("abc") + "\n\n");
     }
     EXPECT_TRUE(stream.done());
     EXPECT_EQ(sink.said, "t:abc\nt:ab\n");

@@ -10,40 +10,40 @@ std::string data(std::string_view text, std::string_view reason = "null") {
            std::string(reason) + "}]}";
 }
 
-std::string event(std::string_view text, std::string_view reason = "null") {
+std::string sent(std::string_view text, std::string_view reason = "null") {
     return "data: " + data(text, reason) + "\n\n";
 }
 
 TEST(FamiliarEvents, KnowsNothingAtFirst) {
-    EXPECT_EQ(FamiliarEvents().match(event("a")), 0U);
+    EXPECT_EQ(FamiliarEvents().match(sent("a")), 0U);
 }
 
 TEST(FamiliarEvents, FindsEventsThatDifferInTheirTextOnly) {
     FamiliarEvents events;
     events.learn(data("Hello"));
-    EXPECT_EQ(events.match(event(" world")), event(" world").size());
-    EXPECT_EQ(events.match(event("")), event("").size());
-    const std::string three = event("a") + event("b c") + event("\xc3\xa4");
+    EXPECT_EQ(events.match(sent(" world")), sent(" world").size());
+    EXPECT_EQ(events.match(sent("")), sent("").size());
+    const std::string three = sent("a") + sent("b c") + sent("\xc3\xa4");
     EXPECT_EQ(events.match(three), three.size());
 }
 
 TEST(FamiliarEvents, StopsBeforeAnEventThatHasToBeLookedAt) {
     FamiliarEvents events;
     events.learn(data("Hello"));
-    const std::string known = event("a");
+    const std::string known = sent("a");
     const std::string error = "data: {\"error\":{\"message\":\"no\"}}\n\n";
     for (const std::string& other :
-         {event("", "\"stop\""),
+         {sent("", "\"stop\""),
           error,
           std::string("data: [DONE]\n\n"),
           std::string(": comment\n\n"),
-          event("say \\\"hi\\\""),
-          event("two\nlines"),
-          event("two\rlines"),
+          sent("say \\\"hi\\\""),
+          sent("two\nlines"),
+          sent("two\rlines"),
           "data: " + data("a") + "\r\n\r\n",
-          "event: error\n" + event("a"),
-          event("half").substr(0, event("half").size() - 1),
-          event("half").substr(0, event("half").size() / 2)}) {
+          "event: error\n" + sent("a"),
+          sent("half").substr(0, sent("half").size() - 1),
+          sent("half").substr(0, sent("half").size() / 2)}) {
         EXPECT_EQ(events.match(other), 0U) << other;
         EXPECT_EQ(events.match(known + other + known), known.size()) << other;
     }
@@ -59,7 +59,7 @@ TEST(FamiliarEvents, LearnsOnlyPlainTextsOfOneLine) {
         FamiliarEvents events;
         events.learn(data("Hello"));
         events.learn(unfit);
-        EXPECT_EQ(events.match(event("a")), 0U) << unfit;
+        EXPECT_EQ(events.match(sent("a")), 0U) << unfit;
         EXPECT_EQ(events.match("data: " + unfit + "\n\n"), 0U) << unfit;
     }
 }
@@ -68,7 +68,7 @@ TEST(FamiliarEvents, GoesWithAServerThatChangesItsFrame) {
     FamiliarEvents events;
     events.learn(data("Hello"));
     events.learn(R"({"id":"c2","choices":[{"delta":{"content": "a"}}]})");
-    EXPECT_EQ(events.match(event("a")), 0U);
+    EXPECT_EQ(events.match(sent("a")), 0U);
     const std::string next = "data: {\"id\":\"c2\",\"choices\":[{\"delta\":{\"content\": \"b\"}}]}\n\n";
     EXPECT_EQ(events.match(next), next.size());
 }

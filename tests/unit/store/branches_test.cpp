@@ -120,6 +120,31 @@ TEST_F(BranchesTest, PagesFollowThePathBothWays) {
     }
 }
 
+TEST_F(BranchesTest, DoNotNestWithoutEnd) {
+    const auto id = make_conversation(ada_).id;
+    answer(ada_, {id, {}}, "one", "two");
+    const auto first = page(ada_, id, Order::ascending, 1).rows.at(0).id;
+    const auto edit = [&] {
+        NewRun run = new_run(ada_, {user_item("instead")});
+        run.target.conversation = id;
+        run.target.after = AfterItem{first};
+        return run_task(store_->begin_run(std::move(run)));
+    };
+    const auto set_depth = [&](std::int64_t depth) {
+        store_.reset();
+        {
+            auto db = good(sqlite::Connection::open(path(), sqlite::Access::read_write, counters_));
+            good(db->run("UPDATE branches SET depth = ?1", depth));
+        }
+        open_store();
+    };
+    set_depth(sqlite::kBranchDepthMax);
+    EXPECT_EQ(code_of(edit()), "too_many_branches");
+    EXPECT_EQ(texts(ada_, id), (Texts{"one", "two"})) << "nothing was done";
+    set_depth(sqlite::kBranchDepthMax - 1);
+    EXPECT_TRUE(edit());
+}
+
 TEST_F(BranchesTest, ACursorOfAnotherBranchGoesUpItsOwnPath) {
     const auto id = make_conversation(ada_).id;
     const ResponseId first = answer(ada_, {id, {}}, "one", "two");

@@ -7,6 +7,9 @@
 #include "base/text.hpp"
 #include "store/search_query.hpp"
 #include "store/snippet.hpp"
+#include "store/sqlite/conversations.hpp"
+#include "store/sqlite/search.hpp"
+#include "store/sqlite/wipe.hpp"
 #include "store_fixture.hpp"
 
 namespace confab::store {
@@ -235,6 +238,84 @@ TEST_F(SearchTest, AnyTextIsAQuery) {
         request.order = SearchOrder::relevance;
         EXPECT_TRUE(run_task(store_->search(ada_, request))) << text;
     }
+}
+
+// The database without its writer, so that a test alone decides when something is indexed, forgotten and purged.
+class PurgeTest : public StoreTest {
+protected:
+    PurgeTest() {
+        ada_ = make_user("ada@example.org");
+        store_.reset();
+        db_ = good(sqlite::Connection::open(path(), sqlite::Access::read_write, counters_));
+        good(db_->run("BEGIN"));
+    }
+
+    void index_all() {
+        while (good(sqlite::index_step(*db_))) {
+        }
+    }
+
+    // Writes, indexes and wipes one conversation.
+    void come_and_go(const std::string& text) {
+        NewConversation conversation = new_conversation(ada_, {user_item(text)});
+        conversation.title = text + "title";
+        good(sqlite::create_conversation(*db_, conversation));
+        index_all();
+        good(sqlite::delete_conversation(*db_, ada_, conversation.id));
+        index_all();
+    }
+
+    std::int64_t number(sqlite::Sql sql) {
+        auto rows = db_->use(sql);
+        EXPECT_TRUE(good(rows.step()));
+        return rows.integer(0);
+    }
+
+    int purge() {
+        int steps = 1;
+        for (; good(sqlite::purge_step(*db_)); ++steps) {
+        }
+        return steps;
+    }
+
+    UserNo ada_{};
+    std::unique_ptr<sqlite::Connection> db_;
+};
+
+TEST_F(PurgeTest, DropsTheWordsOfWhatWasDeleted) {
+    good(sqlite::create_conversation(*db_, new_conversation(ada_, {user_item("something that stays")})));
+    come_and_go("zqconfidential");
+    EXPECT_GT(number("SELECT count(*) FROM search_index_data WHERE instr(block, 'zqconfidential')"), 0) << "else why purge";
+    EXPECT_GT(number("SELECT count(*) FROM search_titles_data WHERE instr(block, 'zqconfidentialtitle')"), 0);
+    purge();
+    EXPECT_EQ(number("SELECT count(*) FROM search_index_data WHERE instr(block, 'zqconfidential')"), 0);
+    EXPECT_EQ(number("SELECT count(*) FROM search_titles_data WHERE instr(block, 'zqconfidential')"), 0);
+    EXPECT_EQ(number("SELECT count(*) FROM search_index WHERE search_index MATCH 'stays'"), 1);
+    EXPECT_EQ(purge(), 1) << "nothing is due any more";
+}
+
+TEST_F(PurgeTest, EndsWhileMessagesArrive) {
+    come_and_go("gone");
+    int steps = 0;
+    for (bool more = true; more && steps < 100; ++steps) {
+        good(sqlite::create_conversation(*db_, new_conversation(ada_, {user_item("arriving")})));
+        index_all();
+        more = good(sqlite::purge_step(*db_));
+    }
+    EXPECT_LT(steps, 20);
+}
+
+// Each purge leaves two levels in the structure of the index, which cannot be read any more at 2,000.
+TEST_F(PurgeTest, DoesNotWearTheIndexOut) {
+    good(sqlite::create_conversation(*db_, new_conversation(ada_, {user_item("something that stays")})));
+    for (int i = 0; i < 1'200; ++i) {
+        come_and_go("gone");
+        purge();
+    }
+    index_all();
+    EXPECT_EQ(number("SELECT count(*) FROM search_index WHERE search_index MATCH 'stays'"), 1);
+    EXPECT_EQ(number("SELECT count(*) FROM search_index WHERE search_index MATCH 'gone'"), 0);
+    good(db_->run("INSERT INTO search_index (search_index) VALUES ('integrity-check')"));
 }
 
 TEST(Snippet, NeverCutsACharacterAndStaysShort) {
