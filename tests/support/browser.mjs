@@ -17,7 +17,7 @@ export const kNoBrowser = existsSync(kChromium) ? false : `there is no Chromium 
 const kArgs = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
   '--disable-sync', '--disable-smooth-scrolling'];
 const kStepMs = 60_000;
-export const kWaitMs = 15_000;
+export const kWaitMs = 30_000;
 
 export function launch() {
   return chromium.launch({ executablePath: kChromium, args: kArgs });

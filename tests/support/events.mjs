@@ -80,7 +80,11 @@ function checkOrder(events) {
 
 function groupBy(all, keyOf) {
   const groups = new Map();
-  for (const one of all) groups.set(keyOf(one), [...(groups.get(keyOf(one)) ?? []), one]);
+  for (const one of all) {
+    const key = keyOf(one);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(one);
+  }
   return groups;
 }
 
