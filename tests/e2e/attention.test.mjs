@@ -85,7 +85,7 @@ describe('attention', { skip: kNoBrowser }, () => {
     try {
       await device.signIn(kAdmin);
       await visitor.goto('/');
-      await visitor.pickModel('script-words-n2000-i10');
+      await visitor.pickModel('script-words-n15000-i10');
       await visitor.send('For all of us');
       await visitor.waitWord('w10');
       await tab.goto(visitor.page.url());

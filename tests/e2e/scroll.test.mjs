@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { kAdmin, useConfab } from '../support/confab.mjs';
 import { kNoBrowser, launch, step, Visitor } from '../support/browser.mjs';
 
-const kMessages = Number(process.env.SCROLL_MESSAGES ?? 2040);
+const kMessages = Number(process.env.SCROLL_MESSAGES ?? 1040);
 const kDomMax = 200;
 const kWheel = 600;
 // A reader does not notice less than a line.
@@ -71,7 +71,7 @@ describe(`a conversation of ${kMessages} messages`, { skip: kNoBrowser }, () => 
   }
 
   /** Turns the wheel until message `number` is on the screen, one notch at a time, each painted before the next. */
-  async function wheelUntil(direction, number, withinMs = 100_000) {
+  async function wheelUntil(direction, number, withinMs = 180_000) {
     const end = performance.now() + withinMs;
     await visitor.page.evaluate(([way, wanted]) => {
       globalThis.scrollWatch.direction = way;
@@ -122,10 +122,10 @@ describe(`a conversation of ${kMessages} messages`, { skip: kNoBrowser }, () => 
     assert.deepEqual(gaps, [], 'the messages on the page follow each other');
     assert.equal(seen, kMessages, 'every message was on the page');
     assert.ok(most <= kDomMax, `${most} message elements at once`);
-  }, { timeout: 120_000 });
+  }, { timeout: 200_000 });
 
   step('comes down again for a while without a jump, and back to the newest at once', () => visitor, async () => {
-    await wheelUntil('down', 150);
+    await wheelUntil('down', 80);
     await visitor.page.evaluate(() => { globalThis.scrollWatch.direction = 0; globalThis.scrollWatch.gaps.length = 0; });
     await visitor.$('jump-newest').click();
     await visitor.messages().filter({ hasText: `seed ${kMessages - 1}` }).waitFor();
