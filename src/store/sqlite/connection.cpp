@@ -13,10 +13,11 @@ constexpr int kBusyMilliseconds = 2'000;
 constexpr int kStepsPerLook = 1'000;
 
 // Settings of every connection, see store.md "The SQLite engine". secure_delete: what is deleted is overwritten with
-// zeros.
+// zeros. cache_size: the caches of all connections together stay below the 8 MiB that a long history may add to the
+// memory; what is not in them comes from the system's.
 constexpr const char* kPragmas =
     "PRAGMA mmap_size = 0;"
-    "PRAGMA cache_size = -8000;"
+    "PRAGMA cache_size = -1500;"
     "PRAGMA temp_store = FILE;"
     "PRAGMA trusted_schema = 0;"
     "PRAGMA foreign_keys = ON;"
@@ -24,6 +25,7 @@ constexpr const char* kPragmas =
     "PRAGMA secure_delete = ON;";
 
 constexpr const char* kWriterPragmas =
+    "PRAGMA cache_size = -3000;"
     "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = FULL;"
     "PRAGMA wal_autocheckpoint = 0;";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <set>
 
 #include "base/text.hpp"
 #include "store/search_query.hpp"
@@ -10,6 +11,7 @@
 #include "store/snippet.hpp"
 #include "store/sqlite/search_words.hpp"
 #include "store/sqlite/user_rows.hpp"
+#include "store/sqlite/word_cutter.hpp"
 
 namespace confab::store::sqlite {
 
@@ -144,7 +146,7 @@ Status add_newest(Connection& db, UserNo user, const SearchRequest& request, Sea
         TRY(const std::int64_t number, parse_cursor(request.cursor, 'n'));
         below = rows_of(user).first | std::min(number, kUserRowsMask);
     }
-    TRY(auto expression, match_expression(db, SearchIndex::messages, request.query));
+    TRY(auto expression, match_expression(db, request.query));
     const Wanted wanted{request.query, std::move(expression)};
     std::size_t scanned = 0;
     TRY(auto found, find_messages(db, user, wanted, below, request.limit, scanned));
@@ -165,7 +167,7 @@ Status add_best(Connection& db, UserNo user, const SearchRequest& request, Searc
         TRY(const std::int64_t number, parse_cursor(request.cursor, 'r'));
         offset = static_cast<std::size_t>(number);
     }
-    TRY(auto expression, match_expression(db, SearchIndex::messages, request.query));
+    TRY(auto expression, match_expression(db, request.query));
     const Wanted wanted{request.query, std::move(expression)};
     std::vector<FoundMessage> ranked;
     std::size_t scanned = 0;
@@ -203,7 +205,7 @@ Status add_titles(Connection& db, UserNo user, const SearchRequest& request, std
         TRY(const std::int64_t number, parse_cursor(request.cursor, 't'));
         last = (range.first | std::min(number, kUserRowsMask)) - 1;
     }
-    TRY(const auto expression, match_expression(db, SearchIndex::titles, request.query));
+    TRY(const auto expression, match_expression(db, request.query));
     auto rows = db.use(kTitles, expression, range.first, last);
     std::int64_t below = 0;
     for (std::size_t taken = 0, scanned = 0;; ++scanned) {
@@ -241,14 +243,34 @@ struct QueuedBody {
     BodyFormat format = BodyFormat::text;
 };
 
-Status index_body(Connection& db, const QueuedBody& body, std::size_t& bytes) {
+// The different words of what is indexed in one step, in the order in which the vocabulary takes them cheaply.
+class StepWords {
+public:
+    explicit StepWords(WordCutter cutter) : cutter_(std::move(cutter)) {}
+
+    Status add(std::string_view text) {
+        return cutter_.cut(text, [&](std::string_view word, std::size_t) { words_.emplace(word); });
+    }
+
+    const std::set<std::string>& words() const { return words_; }
+
+private:
+    WordCutter cutter_;
+    std::set<std::string> words_;
+};
+
+Status index_body(Connection& db, const QueuedBody& body, StepWords& words, std::size_t& bytes) {
     if (!body.searched) {
         return {};
     }
-    TRY(const std::string text, read_text(db, body.mid, body.format));
+    TRY(std::string text, read_text(db, body.mid, body.format));
     bytes += text.size();
-    return text.empty() ? Status()
-                        : db.run("INSERT INTO search_index (rowid, text) VALUES (?1, ?2)", body.mid, index_words(text));
+    if (text.empty()) {
+        return {};
+    }
+    text = index_words(text);
+    TRY_VOID(words.add(text));
+    return db.run("INSERT INTO search_index (rowid, text) VALUES (?1, ?2)", body.mid, text);
 }
 
 // What has waited longest and what came last, so that a message that was just sent need not wait for an import. By row,
@@ -275,13 +297,19 @@ Result<std::vector<QueuedBody>> next_bodies(Connection& db) {
 
 Result<bool> index_bodies(Connection& db) {
     TRY(const auto bodies, next_bodies(db));
+    if (bodies.empty()) {
+        return false;
+    }
     const auto end = std::chrono::steady_clock::now() + kIndexStepTime;
+    TRY(WordCutter cutter, WordCutter::open(db));
+    StepWords words(std::move(cutter));
     std::size_t bytes = 0;
     std::size_t done = 0;
     for (; done < bodies.size() && bytes < kIndexStepBytes && (done == 0 || std::chrono::steady_clock::now() < end); ++done) {
-        TRY_VOID(index_body(db, bodies[done], bytes));
+        TRY_VOID(index_body(db, bodies[done], words, bytes));
         TRY_VOID(db.run("DELETE FROM search_queue WHERE mid = ?1", bodies[done].mid));
     }
+    TRY_VOID(keep_words(db, words.words()));
     return done < bodies.size() || bodies.size() >= kIndexStepRows / 2;
 }
 
@@ -297,6 +325,11 @@ Result<bool> index_titles(Connection& db) {
             conversations.push_back(rows.integer(0));
         }
     }
+    if (conversations.empty()) {
+        return false;
+    }
+    TRY(WordCutter cutter, WordCutter::open(db));
+    StepWords words(std::move(cutter));
     for (const std::int64_t conversation : conversations) {
         std::int64_t rowid = 0;
         std::string title;
@@ -318,12 +351,12 @@ Result<bool> index_titles(Connection& db) {
             TRY_VOID(purge_is_due(db));
         }
         if (!title.empty()) {
-            TRY_VOID(db.run("INSERT INTO search_titles (rowid, title) VALUES (?1, ?2)", rowid, index_words(title)));
+            title = index_words(title);
+            TRY_VOID(words.add(title));
+            TRY_VOID(db.run("INSERT INTO search_titles (rowid, title) VALUES (?1, ?2)", rowid, title));
         }
     }
-    if (conversations.empty()) {
-        return false;
-    }
+    TRY_VOID(keep_words(db, words.words()));
     TRY_VOID(db.run("DELETE FROM search_title_queue WHERE conv <= ?1", conversations.back()));
     return conversations.size() == kIndexStepRows;
 }
@@ -371,6 +404,7 @@ Result<bool> rebuild_when_worn(Connection& db) {
     }
     TRY_VOID(db.run("INSERT INTO search_index (search_index) VALUES ('delete-all')"));
     TRY_VOID(db.run("DELETE FROM search_titles"));
+    TRY_VOID(db.run("DELETE FROM search_vocabulary"));
     TRY_VOID(db.run("INSERT OR IGNORE INTO search_queue (mid) SELECT mid FROM bodies WHERE length(body) > 0 ORDER BY mid"));
     TRY_VOID(db.run("INSERT OR IGNORE INTO search_title_queue (conv) SELECT conv FROM conversations WHERE title <> ''"));
     return true;
@@ -457,23 +491,30 @@ Status forget_title_in_search(Connection& db, ConversationNo conversation) {
 
 Result<bool> purge_step(Connection& db) {
     bool due = false;
-    bool begun = false;
+    int begun = 0;
     {
         auto found = db.use("SELECT due, begun FROM search_purge");
         TRY(const bool row, found.step());
         CONFAB_ASSERT(row);
         due = found.get<bool>(0);
-        begun = found.get<bool>(1);
+        begun = static_cast<int>(found.integer(1));
     }
-    if (!due && !begun) {
+    if (!due && begun == 0) {
         return false;
     }
-    if (!begun) {
+    if (begun == 0) {
         TRY(const bool rebuilt, rebuild_when_worn(db));
         TRY_VOID(db.run("UPDATE search_purge SET due = 0, begun = ?1", !rebuilt));
         return rebuilt ? Result<bool>(false) : merge_some(db, -kPurgePages);
     }
-    TRY(const bool more, merge_some(db, kPurgePages));
+    if (begun == 1) {
+        TRY(const bool more, merge_some(db, kPurgePages));
+        if (!more) {
+            TRY_VOID(db.run("UPDATE search_purge SET begun = 2, swept = ''"));
+        }
+        return true;
+    }
+    TRY(const bool more, sweep_words(db));
     if (!more) {
         TRY_VOID(db.run("UPDATE search_purge SET begun = 0"));
     }

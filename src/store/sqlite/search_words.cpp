@@ -1,77 +1,19 @@
 #include "store/sqlite/search_words.hpp"
 
-#include <array>
 #include <string_view>
 #include <vector>
 
 #include "store/search_query.hpp"
+#include "store/sqlite/word_cutter.hpp"
 
 namespace confab::store::sqlite {
 
 namespace {
 
-constexpr Sql kNextWordOfMessages{"SELECT term FROM search_words WHERE term >= ?1 LIMIT 1"};
-constexpr Sql kNextWordOfTitles{"SELECT term FROM search_title_words WHERE term >= ?1 LIMIT 1"};
-
-// As the index has it, and where it begins in the text it was taken from.
-struct LastWord {
-    std::string word;
-    std::size_t begin = 0;
-};
-
-int keep_word(void* context, int /*flags*/, const char* token, int bytes, int begin, int /*end*/) {
-    auto& last = *static_cast<LastWord*>(context);
-    last.word.assign(token, static_cast<std::size_t>(bytes));
-    last.begin = static_cast<std::size_t>(begin);
-    return SQLITE_OK;
-}
-
-// FTS5 hands out its functions by a statement with a pointer for them.
-Result<fts5_api*> fts5_of(Connection& db) {
-    fts5_api* api = nullptr;
-    sqlite3_stmt* statement = nullptr;
-    int code = sqlite3_prepare_v2(db.handle(), "SELECT fts5(?1)", -1, &statement, nullptr);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_pointer(statement, 1, static_cast<void*>(&api), "fts5_api_ptr", nullptr);
-        sqlite3_step(statement);
-        code = sqlite3_finalize(statement);
-    }
-    if (code != SQLITE_OK || api == nullptr) {
-        return std::unexpected(db.error_of(code == SQLITE_OK ? SQLITE_ERROR : code));
-    }
-    return api;
-}
-
-// Cuts the text as the index does, for only then its words are found there.
-Result<LastWord> last_word_of(Connection& db, std::string_view text) {
-    TRY(fts5_api* const api, fts5_of(db));
-    void* context = nullptr;
-    fts5_tokenizer tokenizer{};
-    Fts5Tokenizer* made = nullptr;
-    std::array options{"remove_diacritics", "2"};
-    int code = api->xFindTokenizer(api, "unicode61", &context, &tokenizer);
-    if (code == SQLITE_OK) {
-        code = tokenizer.xCreate(context, options.data(), static_cast<int>(options.size()), &made);
-    }
-    LastWord last;
-    if (code == SQLITE_OK) {
-        code = tokenizer.xTokenize(
-            made, &last, FTS5_TOKENIZE_QUERY, text.data(), static_cast<int>(text.size()), keep_word
-        );
-        tokenizer.xDelete(made);
-    }
-    if (code != SQLITE_OK) {
-        return std::unexpected(db.error_of(code));
-    }
-    return last;
-}
-
-// Each step is a seek: what stands between two words is not read.
-Result<std::vector<std::string>> words_from(Connection& db, Sql next, const std::string& prefix) {
+Result<std::vector<std::string>> words_from(Connection& db, const std::string& prefix) {
     std::vector<std::string> words;
-    std::string from = prefix;
+    auto found = db.use("SELECT word FROM search_vocabulary WHERE word > ?1 ORDER BY word LIMIT ?2", prefix, kPrefixWordsMax);
     while (words.size() < kPrefixWordsMax) {
-        auto found = db.use(next, from);
         TRY(const bool row, found.step());
         if (!row) {
             break;
@@ -80,16 +22,29 @@ Result<std::vector<std::string>> words_from(Connection& db, Sql next, const std:
         if (!word.starts_with(prefix)) {
             break;
         }
-        from = word + '\x01';
-        if (word != prefix) {
-            words.push_back(std::move(word));
-        }
+        words.push_back(std::move(word));
     }
     return words;
 }
 
+// As the index has it, and where it begins in the text it was taken from.
+struct LastWord {
+    std::string word;
+    std::size_t begin = 0;
+};
+
+Result<LastWord> last_word_of(Connection& db, std::string_view text) {
+    TRY(const WordCutter cutter, WordCutter::open(db));
+    LastWord last;
+    TRY_VOID(cutter.cut(text, [&](std::string_view word, std::size_t begin) {
+        last.word = word;
+        last.begin = begin;
+    }));
+    return last;
+}
+
 // A beginning becomes: ("what stands before it and itself" OR "what stands before it and a word" OR ...).
-Result<std::string> render_term(Connection& db, SearchIndex index, const IndexTerm& term) {
+Result<std::string> render_term(Connection& db, const IndexTerm& term) {
     const std::string whole = "\"" + term.words + "\"";
     if (!term.is_prefix) {
         return whole;
@@ -98,7 +53,7 @@ Result<std::string> render_term(Connection& db, SearchIndex index, const IndexTe
     if (last.word.empty()) {
         return whole;
     }
-    TRY(const auto words, words_from(db, index == SearchIndex::messages ? kNextWordOfMessages : kNextWordOfTitles, last.word));
+    TRY(const auto words, words_from(db, last.word));
     if (words.empty()) {
         return whole;
     }
@@ -111,20 +66,55 @@ Result<std::string> render_term(Connection& db, SearchIndex index, const IndexTe
 
 }  // namespace
 
-Result<std::string> match_expression(Connection& db, SearchIndex index, const SearchQuery& query) {
+Result<std::string> match_expression(Connection& db, const SearchQuery& query) {
     std::string expression;
     for (const SearchTerm& term : query.terms) {
-        TRY(const std::string rendered, render_term(db, index, index_term(term)));
+        TRY(const std::string rendered, render_term(db, index_term(term)));
         expression += expression.empty() ? "(" : " AND ";
         expression += rendered;
     }
     CONFAB_ASSERT(!expression.empty());
     expression += ")";
     for (const SearchTerm& term : query.excluded) {
-        TRY(const std::string rendered, render_term(db, index, index_term(term)));
+        TRY(const std::string rendered, render_term(db, index_term(term)));
         expression += " NOT " + rendered;
     }
     return expression;
+}
+
+Status keep_words(Connection& db, const std::set<std::string>& words) {
+    for (const std::string& word : words) {
+        TRY_VOID(db.run("INSERT OR IGNORE INTO search_vocabulary (word) VALUES (?1)", word));
+    }
+    return {};
+}
+
+Result<bool> sweep_words(Connection& db) {
+    std::vector<std::string> words;
+    {
+        auto rows = db.use(
+            "SELECT word FROM search_vocabulary WHERE word > (SELECT swept FROM search_purge) ORDER BY word LIMIT ?1",
+            kSweptWords
+        );
+        for (;;) {
+            TRY(const bool row, rows.step());
+            if (!row) {
+                break;
+            }
+            words.push_back(rows.get<std::string>(0));
+        }
+    }
+    for (const std::string& word : words) {
+        TRY_VOID(db.run(
+            "DELETE FROM search_vocabulary WHERE word = ?1 "
+            "AND NOT EXISTS (SELECT 1 FROM search_words WHERE term = ?1) "
+            "AND NOT EXISTS (SELECT 1 FROM search_title_words WHERE term = ?1)",
+            word
+        ));
+    }
+    const bool more = words.size() == kSweptWords;
+    TRY_VOID(db.run("UPDATE search_purge SET swept = ?1", more ? words.back() : std::string()));
+    return more;
 }
 
 }  // namespace confab::store::sqlite

@@ -1,9 +1,10 @@
 // The words of a search index that begin as the word that is being typed does.
 //
 // FTS5 answers a prefix by reading the whole lists of all words that begin with it, everybody's, before the first hit: the
-// longer the index, the longer it takes. Of whole words it reads only what is shown. So the words are looked up first.
+// longer the index, the longer it takes. Of whole words it reads only what is shown. So the words are looked up first, in a vocabulary of ours.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "store/search_rows.hpp"
@@ -11,12 +12,18 @@
 
 namespace confab::store::sqlite {
 
-enum class SearchIndex : std::uint8_t { messages, titles };
-
 // Different words that a beginning stands for, besides itself; the first in order. More are found when more is typed.
 inline constexpr std::size_t kPrefixWordsMax = 50;
 
+inline constexpr std::size_t kSweptWords = 200;  // in one step of a purge
+
 // The expression for FTS5; every word is quoted, so nothing in it is an operator. The query has terms.
-Result<std::string> match_expression(Connection& db, SearchIndex index, const SearchQuery& query);
+Result<std::string> match_expression(Connection& db, const SearchQuery& query);
+
+// Adds to the vocabulary what is being indexed.
+Status keep_words(Connection& db, const std::set<std::string>& words);
+
+// The next kSweptWords of the vocabulary: those that are in no index any more go. True: there are more.
+Result<bool> sweep_words(Connection& db);
 
 }  // namespace confab::store::sqlite

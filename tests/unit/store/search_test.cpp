@@ -287,7 +287,10 @@ TEST_F(PurgeTest, DropsTheWordsOfWhatWasDeleted) {
     come_and_go("zqconfidential");
     EXPECT_GT(number("SELECT count(*) FROM search_index_data WHERE instr(block, 'zqconfidential')"), 0) << "else why purge";
     EXPECT_GT(number("SELECT count(*) FROM search_titles_data WHERE instr(block, 'zqconfidentialtitle')"), 0);
+    EXPECT_EQ(number("SELECT count(*) FROM search_vocabulary WHERE word LIKE 'zqconfidential%'"), 2);
     purge();
+    EXPECT_EQ(number("SELECT count(*) FROM search_vocabulary WHERE word LIKE 'zqconfidential%'"), 0);
+    EXPECT_EQ(number("SELECT count(*) FROM search_vocabulary WHERE word IN ('something', 'that', 'stays')"), 3);
     EXPECT_EQ(number("SELECT count(*) FROM search_index_data WHERE instr(block, 'zqconfidential')"), 0);
     EXPECT_EQ(number("SELECT count(*) FROM search_titles_data WHERE instr(block, 'zqconfidential')"), 0);
     EXPECT_EQ(number("SELECT count(*) FROM search_index WHERE search_index MATCH 'stays'"), 1);
