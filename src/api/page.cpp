@@ -54,23 +54,24 @@ Task<Result<Reply>> serve(std::string path, Exchange& exchange) {
     co_return reply;
 }
 
+Task<Result<Reply>> serve_page(Context& /*context*/, Exchange& exchange) {
+    return serve(std::string(web::kIndexPath), exchange);
+}
+
+Task<Result<Reply>> serve_asset(Context& /*context*/, Exchange& exchange) {
+    return serve(exchange.request().path, exchange);
+}
+
 }  // namespace
 
-void add_page_routes(web::Router& router) {
-    const auto add = [&router](std::string pattern, web::Handler handler) {
-        web::Route route;
-        route.method = "GET";
-        route.pattern = std::move(pattern);
-        route.access = Access::open;
-        route.handler = std::move(handler);
-        router.add(std::move(route));
-    };
+void add_page_routes(Routes& routes) {
+    constexpr std::uint64_t kNoBody = 0;
     for (const char* pattern : {"/", "/setup", "/login", "/settings", "/settings/{section}", "/c/{id}"}) {
-        add(pattern, [](Exchange& exchange) { return serve(std::string(web::kIndexPath), exchange); });
+        routes.add("GET", pattern, Access::open, serve_page, kNoBody);
     }
     for (const char* pattern :
          {"/assets/{file}", "/favicon.svg", "/favicon.ico", "/manifest.webmanifest", "/robots.txt"}) {
-        add(pattern, [](Exchange& exchange) { return serve(exchange.request().path, exchange); });
+        routes.add("GET", pattern, Access::open, serve_asset, kNoBody);
     }
 }
 

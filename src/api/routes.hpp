@@ -11,7 +11,8 @@ using HandlerFunction = Task<Result<Reply>> (*)(Context&, Exchange&);
 // The table being filled.
 class Routes {
 public:
-    Routes(web::Router& router, Context& context) : router_(router), context_(context) {}
+    // Without a context it is a table to look at: nothing in it can be called.
+    Routes(web::Router& router, Context* context) : router_(router), context_(context) {}
 
     void add(
         std::string method,
@@ -51,13 +52,20 @@ private:
         route.pattern = std::move(pattern);
         route.access = access;
         route.body_bytes_max = body_bytes_max;
-        route.handler = [&context = context_, function](Exchange& exchange) { return function(context, exchange); };
+        if (context_ != nullptr) {
+            route.handler = [&context = *context_, function](Exchange& exchange) { return function(context, exchange); };
+        }
         return route;
     }
 
     web::Router& router_;
-    Context& context_;
+    Context* const context_;
 };
+
+// Who may call a route has no default.
+template <class Table>
+concept AddsWithoutAccess = requires(Table table, HandlerFunction function) { table.add("GET", "/", function); };
+static_assert(!AddsWithoutAccess<Routes>);
 
 void add_account_routes(Routes& routes);
 void add_key_routes(Routes& routes);
@@ -76,9 +84,9 @@ void add_import_routes(Routes& routes);
 void add_operation_routes(Routes& routes);
 void add_organise_routes(Routes& routes);
 void add_settings_routes(Routes& routes);
-void add_page_routes(web::Router& router);
+void add_page_routes(Routes& routes);
 
-inline void add_all_routes(web::Router& router, Context& context) {
+inline void add_all_routes(web::Router& router, Context* context) {
     Routes routes(router, context);
     add_account_routes(routes);
     add_key_routes(routes);
@@ -97,7 +105,7 @@ inline void add_all_routes(web::Router& router, Context& context) {
     add_export_routes(routes);
     add_import_routes(routes);
     add_operation_routes(routes);
-    add_page_routes(router);
+    add_page_routes(routes);
 }
 
 }  // namespace confab::api

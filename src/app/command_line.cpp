@@ -10,6 +10,7 @@
 
 #include "app/complain.hpp"
 #include "app/import_command.hpp"
+#include "app/routes_command.hpp"
 #include "app/server.hpp"
 #include "app/transfer_commands.hpp"
 #include "auth/tokens.hpp"
@@ -298,6 +299,9 @@ private:
             *app_.add_subcommand("config", "Show the effective configuration and where each value comes from");
         add_server_options(config_command, flags_);
         config_command.callback([this] { action_ = [this] { return show_config(flags_); }; });
+        auto& routes_command = *app_.add_subcommand("routes", "Show every address of the server and who may use it");
+        routes_command.add_flag("--json", as_json_, "as a JSON array");
+        routes_command.callback([this] { action_ = [this] { return show_routes(as_json_); }; });
     }
 
     CLI::App& add_admin_command(
@@ -426,6 +430,7 @@ private:
     std::string import_path_;
     bool needs_password_ = false;
     bool force_ = false;
+    bool as_json_ = false;
     std::function<int()> action_;
 };
 

@@ -135,7 +135,7 @@ void Server::build_stations() {
             *imports_,
             *calibration_
         });
-        api::add_all_routes(station->router, *station->context);
+        api::add_all_routes(station->router, station->context.get());
         auto admit = [context = station->context.get()](web::Request& request, const web::Route& route) {
             return api::admit(*context, request, route);
         };

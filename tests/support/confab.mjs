@@ -144,10 +144,15 @@ export class Confab {
   }
 
   /** Runs another command of the program on this data directory; returns its standard output. */
-  async command(args, { input } = {}) {
+  async command(args, options) {
+    return this.bareCommand([...args, '--data-dir', this.dataDir], options);
+  }
+
+  /** The same without naming a data directory. */
+  async bareCommand(args, { input } = {}) {
     return new Promise((resolve, reject) => {
       const options = { cwd: this.home, env: cleanEnvironment(this.home, this.#options.env), timeout: 30_000 };
-      const child = execFile(kBinary, [...args, '--data-dir', this.dataDir], options, (error, stdout, stderr) => {
+      const child = execFile(kBinary, args, options, (error, stdout, stderr) => {
         if (error) reject(Object.assign(new Error(`confab ${args.join(' ')}: exit ${error.code}\n${stdout}${stderr}`), { stdout, stderr, code: error.code }));
         else resolve(stdout);
       });

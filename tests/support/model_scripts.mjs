@@ -115,6 +115,14 @@ function agentPlan(script, body) {
   return { deltas: [...thoughts, ...text(wordsPieces(script.count)).deltas, ...calls], finish: 'tool_calls' };
 }
 
+/** Says, thinks and passes to a tool what it was told last, cut inside of words, tags and characters' escapes. */
+function parrotPlan(_, body) {
+  const said = echoText(body);
+  const pieces = said.match(/.{1,13}/gsu) ?? [];
+  const call = { index: 0, id: 'call_parrot', type: 'function', function: { name: [...said].slice(0, 40).join(''), arguments: JSON.stringify({ text: said }) } };
+  return { deltas: [...pieces.map((reasoning_content) => ({ reasoning_content })), ...text(pieces).deltas, { tool_calls: [call] }], finish: 'tool_calls' };
+}
+
 export const kRefusal = 'I cannot help with that.';
 
 /**
@@ -135,6 +143,8 @@ const kScripts = {
     finish: 'stop',
   }),
   agent: agentPlan,
+  parrot: parrotPlan,
+  complain: (_, body) => ({ ...text([]), status: 400, error: { error: { message: echoText(body), type: 'invalid_request_error', param: null, code: 'complaint' } } }),
   window: windowPlan,
   tight: windowPlan,
   heavy: windowPlan,

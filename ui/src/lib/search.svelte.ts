@@ -19,7 +19,7 @@ export class Search {
   problem = $state('');
   // The words that `hits` belong to.
   answered = $state('');
-  private next: string | null = null;
+  private next = $state<string | null>(null);
   private timer = 0;
   private asking: AbortController | null = null;
 
