@@ -65,7 +65,7 @@ void add_page_routes(web::Router& router) {
         route.handler = std::move(handler);
         router.add(std::move(route));
     };
-    for (const char* pattern : {"/", "/setup", "/login", "/settings", "/settings/{section}", "/c/{id}"}) {
+    for (const char* pattern : {"/", "/setup", "/login", "/signup", "/settings", "/settings/{section}", "/c/{id}"}) {
         add(pattern, [](Exchange& exchange) { return serve(std::string(web::kIndexPath), exchange); });
     }
     for (const char* pattern :
