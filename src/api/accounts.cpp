@@ -2,6 +2,8 @@
 #include "api/admission.hpp"
 #include "api/body.hpp"
 #include "api/routes.hpp"
+#include "api/sign_up.hpp"
+#include "api/user_json.hpp"
 
 namespace confab::api {
 
@@ -9,48 +11,15 @@ namespace {
 
 using web::Access;
 
-constexpr std::int64_t kCookieMaxAge =
-    400 * 24 * 3600;  // seconds, the most browsers keep; the server ends idle sessions sooner
-
-std::string render_user(const store::User& user) {
-    std::string body;
-    base::JsonWriter out(body);
-    out.begin_object();
-    out.key("user");
-    out.begin_object();
-    out.member("id", user.id.str());
-    out.member("email", user.email);
-    out.member("name", user.name);
-    out.member("role", user.role == store::Role::admin ? "admin" : "member");
-    out.member("created_at", user.created_at);
-    out.end_object();
-    out.end_object();
-    return body;
-}
-
-// Not "Secure": without TLS the cookie would never come back, and TLS ends in front of Confab so far.
-std::string session_cookie(std::string_view token, std::int64_t max_age) {
-    return std::string(kSessionCookie) + "=" + std::string(token) +
-           "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(max_age);
-}
-
-Reply signed_in_reply(const auth::SignedIn& signed_in, unsigned status) {
-    Reply reply = web::json_reply(render_user(signed_in.user), status);
-    reply.headers.push_back({"set-cookie", session_cookie(signed_in.token, kCookieMaxAge)});
-    return reply;
-}
-
-std::optional<store::SessionId> session_of(const web::Request& request) {
-    return store::SessionId::parse(request.caller.session_id);
-}
-
 Task<Result<Reply>> get_status(Context& context, Exchange& /*exchange*/) {
     CO_TRY(const bool required, co_await context.accounts.setup_required());
+    CO_TRY(const auto rules, co_await sign_up_rules(context));
     std::string body;
     base::JsonWriter out(body);
     out.begin_object();
     out.member("version", context.version);
     out.member("setup_required", required);
+    out.member("signup", sign_up_mode_name(rules.mode));
     out.end_object();
     co_return web::json_reply(std::move(body));
 }
@@ -69,7 +38,7 @@ Task<Result<Reply>> set_up(Context& context, Exchange& exchange) {
     CO_TRY(
         const auto signed_in, co_await context.accounts.set_up(std::move(token), std::move(admin), std::move(agent))
     );
-    co_return signed_in_reply(signed_in, 201);
+    co_return signed_in_reply(signed_in.user, signed_in.token, 201);
 }
 
 Task<Result<Reply>> sign_in(Context& context, Exchange& exchange) {
@@ -79,15 +48,12 @@ Task<Result<Reply>> sign_in(Context& context, Exchange& exchange) {
     CO_TRY(auto email, fields.required_text("email"));
     CO_TRY(auto password, fields.required_text("password"));
     std::string agent(request.header("user-agent"));
-    std::string remote;  // behind a proxy on this machine everybody has its address: then only the account counts
-    if (!request.remote_is_loopback) {
-        remote = request.remote;
-    }
+    std::string remote = throttled_address(request);
     CO_TRY(
         const auto signed_in,
         co_await context.accounts.sign_in(std::move(email), std::move(password), std::move(agent), std::move(remote))
     );
-    co_return signed_in_reply(signed_in, 200);
+    co_return signed_in_reply(signed_in.user, signed_in.token, 200);
 }
 
 Task<Result<Reply>> sign_out(Context& context, Exchange& exchange) {
@@ -95,13 +61,13 @@ Task<Result<Reply>> sign_out(Context& context, Exchange& exchange) {
         CO_TRY_VOID(co_await context.accounts.sign_out(user_of(exchange), *session));
     }
     Reply reply = web::json_reply("{}");
-    reply.headers.push_back({"set-cookie", session_cookie("", 0)});
+    reply.headers.push_back({"set-cookie", ended_session_cookie()});
     co_return reply;
 }
 
 Task<Result<Reply>> get_me(Context& context, Exchange& exchange) {
     CO_TRY(const auto user, co_await context.store.find_user(user_of(exchange)));
-    co_return web::json_reply(render_user(user));
+    co_return web::json_reply(render_user_reply(user));
 }
 
 Task<Result<Reply>> change_password(Context& context, Exchange& exchange) {

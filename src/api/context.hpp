@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 
 #include "auth/authenticator.hpp"
@@ -47,6 +48,8 @@ struct Context {
     meter::TitleCounters& titles;
     transfer::ImportService& imports;
     chat::TokenCalibration& calibration;
+    // Closes, on every shard, the connections that serve requests of this user, but for the request with this id.
+    std::function<void(std::int64_t user_no, std::string except)> end_requests;
 };
 
 inline store::UserNo user_of(Exchange& exchange) {

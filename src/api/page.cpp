@@ -66,7 +66,7 @@ Task<Result<Reply>> serve_asset(Context& /*context*/, Exchange& exchange) {
 
 void add_page_routes(Routes& routes) {
     constexpr std::uint64_t kNoBody = 0;
-    for (const char* pattern : {"/", "/setup", "/login", "/settings", "/settings/{section}", "/c/{id}"}) {
+    for (const char* pattern : {"/", "/setup", "/login", "/signup", "/settings", "/settings/{section}", "/c/{id}"}) {
         routes.add("GET", pattern, Access::open, serve_page, kNoBody);
     }
     for (const char* pattern :

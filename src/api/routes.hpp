@@ -68,6 +68,8 @@ concept AddsWithoutAccess = requires(Table table, HandlerFunction function) { ta
 static_assert(!AddsWithoutAccess<Routes>);
 
 void add_account_routes(Routes& routes);
+void add_sign_up_routes(Routes& routes);
+void add_people_routes(Routes& routes);
 void add_key_routes(Routes& routes);
 void add_model_routes(Routes& routes);
 void add_upstream_routes(Routes& routes);
@@ -89,6 +91,8 @@ void add_page_routes(Routes& routes);
 inline void add_all_routes(web::Router& router, Context* context) {
     Routes routes(router, context);
     add_account_routes(routes);
+    add_sign_up_routes(routes);
+    add_people_routes(routes);
     add_key_routes(routes);
     add_model_routes(routes);
     add_upstream_routes(routes);

@@ -1,6 +1,7 @@
 // /api/settings: what the administrator sets for all. /api/me/settings: what a person sets for oneself.
 #include "api/body.hpp"
 #include "api/routes.hpp"
+#include "api/sign_up.hpp"
 #include "base/text.hpp"
 
 namespace confab::api {
@@ -8,7 +9,6 @@ namespace confab::api {
 namespace {
 
 using web::Access;
-
 
 // One that is absent from the store, or empty, is the default.
 Task<Result<std::string>> read_setting(Context& context, std::string_view name, std::string_view otherwise) {
@@ -22,6 +22,7 @@ Task<Result<Reply>> render_settings(Context& context) {
     const std::string trash_default = std::to_string(store::kTrashDaysDefault);
     CO_TRY(const auto trash, co_await read_setting(context, store::kSettingTrashDays, trash_default));
     CO_TRY(const auto compaction, co_await read_setting(context, store::kSettingCompaction, "off"));
+    CO_TRY(const auto sign_up, co_await sign_up_rules(context));
     std::string body;
     base::JsonWriter out(body);
     out.begin_object();
@@ -30,6 +31,8 @@ Task<Result<Reply>> render_settings(Context& context) {
     out.raw_member("retention_days", retention);
     out.raw_member("trash_days", trash);
     out.member("compaction", compaction);
+    out.member("signup", sign_up_mode_name(sign_up.mode));
+    out.member("signup_role", auth::role_name(sign_up.role));
     out.end_object();
     co_return web::json_reply(std::move(body));
 }
@@ -55,6 +58,24 @@ struct Change {
     std::string value;
 };
 
+base::Status parse_sign_up(const Fields& fields, std::vector<Change>& changes) {
+    TRY(auto mode, fields.text("signup"));
+    if (mode) {
+        if (!parse_sign_up_mode(*mode)) {
+            return base::invalid("signup", "signup is 'off', 'invitation' or 'open'.");
+        }
+        changes.push_back({store::kSettingSignUp, *std::move(mode)});
+    }
+    TRY(auto role, fields.text("signup_role"));
+    if (role) {
+        if (*role != "pending" && *role != "member") {
+            return base::invalid("signup_role", "signup_role is 'pending' or 'member'.");
+        }
+        changes.push_back({store::kSettingSignUpRole, *std::move(role)});
+    }
+    return {};
+}
+
 Result<std::vector<Change>> parse_changes(const json::object& object) {
     const Fields fields(object);
     std::vector<Change> changes;
@@ -77,6 +98,7 @@ Result<std::vector<Change>> parse_changes(const json::object& object) {
         }
         changes.push_back({store::kSettingCompaction, *std::move(compaction)});
     }
+    TRY_VOID(parse_sign_up(fields, changes));
     return changes;
 }
 

@@ -54,10 +54,10 @@ Task<Result<std::string>> list_users(Accounts& accounts) {
     if (users.empty()) {
         co_return "There are no users yet. 'confab serve' prints an address to set Confab up.\n";
     }
-    std::string text = padded("EMAIL", 32) + padded("ROLE", 6) + padded("SINCE (UTC)", 16) + "NAME\n";
+    std::string text = padded("EMAIL", 32) + padded("ROLE", 18) + padded("SINCE (UTC)", 16) + "NAME\n";
     for (const store::User& user : users) {
-        text += padded(user.email, 32) + padded(user.role == store::Role::admin ? "admin" : "member", 6) +
-                padded(date(user.created_at), 16) + user.name + "\n";
+        const std::string role = std::string(auth::role_name(user.role)) + (user.suspended_at ? " (suspended)" : "");
+        text += padded(user.email, 32) + padded(role, 18) + padded(date(user.created_at), 16) + user.name + "\n";
     }
     co_return text;
 }

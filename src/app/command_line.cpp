@@ -150,7 +150,7 @@ Result<std::string> execute_alone(const Config& config, AdminCommand command) {
     TRY(const auto store, store::SqliteStore::open(std::move(options)));
     auth::PasswordPool passwords;
     net::asio::io_context context{1};
-    auth::Accounts accounts(*store, passwords, context.get_executor());
+    auth::Accounts accounts(*store, *store, passwords, context.get_executor());
     Result<std::string> outcome = std::string();
     net::asio::co_spawn(
         context,

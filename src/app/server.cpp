@@ -76,7 +76,7 @@ Status Server::open() {
     const net::Executor home = shards_[0].executor();
     calibration_ = std::make_unique<chat::TokenCalibration>(*store_);
     passwords_ = std::make_unique<auth::PasswordPool>();
-    accounts_ = std::make_unique<auth::Accounts>(*store_, *passwords_, home);
+    accounts_ = std::make_unique<auth::Accounts>(*store_, *store_, *passwords_, home);
     tasks_ = std::make_unique<net::TaskGroup>(home, "server");
     for (const auto& shard : shards_) {
         stations_.push_back(std::make_unique<Station>(*this, *shard));
@@ -133,7 +133,8 @@ void Server::build_stations() {
             *blobs_,
             title_counters_,
             *imports_,
-            *calibration_
+            *calibration_,
+            [this](std::int64_t user_no, std::string except) { end_requests_of(user_no, except); }
         });
         api::add_all_routes(station->router, station->context.get());
         auto admit = [context = station->context.get()](web::Request& request, const web::Route& route) {
@@ -144,6 +145,15 @@ void Server::build_stations() {
         });
         station->tick =
             station->shard.ticker().every_tick([this, place = station.get()](auto) { count_upstream(*place); });
+    }
+}
+
+void Server::end_requests_of(std::int64_t user_no, const std::string& except) {
+    for (const auto& station : stations_) {
+        auto end_here = [listener = station->listener.get(), user_no, except] {
+            listener->end_requests_of(user_no, except);
+        };
+        boost::asio::post(station->shard.executor(), std::move(end_here));
     }
 }
 
@@ -294,6 +304,7 @@ Task<void> Server::maintain() {
         const store::UnixSeconds now = base::unix_now();
         (void)co_await store_->delete_chunks_of_runs_finished_before(now - kChunksKept);
         (void)co_await store_->delete_sessions_before(now - auth::Authenticator::kSessionIdleMax);
+        (void)co_await store_->delete_invitations_expired_before(now - store::kInvitationKept);
         (void)co_await store_->delete_expired(now);
         co_await net::sleep_for(kMaintainEvery);
     }

@@ -66,6 +66,8 @@ private:
     net::Task<void> refuse_new_work(Station& station);
     bool idle() const;
     void count_upstream(Station& station);
+    // On every shard, soon: see api::Context::end_requests.
+    void end_requests_of(std::int64_t user_no, const std::string& except);
 
     Config config_;
     std::string version_;

@@ -17,7 +17,8 @@ constexpr std::size_t kEmailBytesMax = 254;  // RFC 5321
 constexpr std::size_t kNameBytesMax = 200;
 constexpr std::size_t kUserAgentBytesMax = 300;
 constexpr std::size_t kKeysPerUserMax = 100;
-constexpr std::string_view kNoAddress = "address ";
+constexpr std::size_t kNoteBytesMax = 200;  // of an invitation
+constexpr std::int64_t kHourSeconds = 3'600;
 
 // Enough to catch slips; whether an address works only mail could tell.
 Result<std::string> normalise_email(std::string_view text) {
@@ -46,7 +47,47 @@ auto wrong_credentials(std::string param = {}) {
     );
 }
 
+auto may_not_enter(const store::User& user) {
+    if (user.suspended_at) {
+        return fail(
+            Errc::forbidden, "An administrator has suspended this account. Ask one to lift that.", "account_suspended"
+        );
+    }
+    return fail(
+        Errc::forbidden,
+        "Your account is waiting: an administrator has to let you in first. Try again when one has.",
+        "account_pending"
+    );
+}
+
+// The name under which the throttle counts; empty for nobody.
+std::string throttled(std::string_view kind, const std::string& who) {
+    return who.empty() ? std::string() : std::string(kind) + who;
+}
+
+auto too_many(std::string message, std::string code, seconds wait) {
+    return std::unexpected(base::Error{Errc::rate_limited, std::move(message), std::move(code), {}, wait});
+}
+
 }  // namespace
+
+std::string_view role_name(store::Role role) {
+    switch (role) {
+        case store::Role::member: return "member";
+        case store::Role::admin: return "admin";
+        case store::Role::pending: return "pending";
+    }
+    return "pending";
+}
+
+std::optional<store::Role> parse_role(std::string_view name) {
+    for (const store::Role role : {store::Role::member, store::Role::admin, store::Role::pending}) {
+        if (name == role_name(role)) {
+            return role;
+        }
+    }
+    return std::nullopt;
+}
 
 // ---- throttle ----
 
@@ -78,7 +119,7 @@ Task<Result<seconds>> Accounts::throttle_wait(std::string account, std::string r
 Task<Status> Accounts::throttle_note(std::string account, std::string remote, bool success) {
     const auto now = std::chrono::steady_clock::now();
     for (const std::string& name : {account, remote}) {
-        if (name == kNoAddress) {
+        if (name.empty()) {
             continue;
         }
         if (success) {
@@ -92,8 +133,8 @@ Task<Status> Accounts::throttle_note(std::string account, std::string remote, bo
 
 // ---- set-up ----
 
-Accounts::Accounts(store::AccountStore& store, PasswordPool& passwords, net::Executor home)
-    : store_(store), passwords_(passwords), home_(home) {}
+Accounts::Accounts(store::AccountStore& store, store::PeopleStore& people, PasswordPool& passwords, net::Executor home)
+    : store_(store), people_(people), passwords_(passwords), home_(home) {}
 
 Task<Result<bool>> Accounts::setup_required() {
     if (has_users_.load(std::memory_order_relaxed)) {
@@ -130,7 +171,8 @@ Task<Result<SignedIn>> Accounts::set_up(std::string token, NewUser admin, std::s
 
 // ---- people ----
 
-Task<Result<store::User>> Accounts::add_user(NewUser user, store::IfFirst if_first) {
+// Checked, and with the password's hash; not in the store yet.
+Task<Result<store::User>> Accounts::prepare_user(NewUser user) {
     store::User row;
     CO_TRY(row.email, normalise_email(user.email));
     CO_TRY(row.name, normalise_name(user.name));
@@ -139,8 +181,91 @@ Task<Result<store::User>> Accounts::add_user(NewUser user, store::IfFirst if_fir
     row.id = store::UserId::make();
     row.role = user.role;
     row.created_at = base::unix_now();
+    co_return row;
+}
+
+Task<Result<store::User>> Accounts::add_user(NewUser user, store::IfFirst if_first) {
+    CO_TRY(auto row, co_await prepare_user(std::move(user)));
     co_return co_await store_.create_user(std::move(row), if_first);
 }
+
+// ---- signing up ----
+
+// The role that the rules, or the invitation, give.
+Task<Result<store::Role>> Accounts::check_invitation(const SignUpRules& rules, const std::string& token) {
+    if (token.empty() && rules.mode == SignUpMode::open) {
+        co_return rules.role;
+    }
+    if (token.empty()) {
+        co_return fail(
+            Errc::forbidden,
+            "To sign up here one needs an invitation. Ask an administrator for one.",
+            "invitation_required",
+            "invitation"
+        );
+    }
+    CO_TRY(const auto invitation, co_await people_.find_open_invitation(sha256(token)));
+    co_return invitation.role;
+}
+
+// The invitation is looked up first: hashing a password is dear, and nothing for who has no invitation.
+Task<Result<store::User>> Accounts::make_account(const SignUpRules& rules, SignUp& request) {
+    CO_TRY(request.user.role, co_await check_invitation(rules, request.invitation));
+    std::optional<store::Sha256> invitation;
+    if (!request.invitation.empty()) {
+        invitation = sha256(request.invitation);
+    }
+    CO_TRY(auto row, co_await prepare_user(std::move(request.user)));
+    co_return co_await people_.sign_up(std::move(row), invitation);
+}
+
+Task<Result<SignedUp>> Accounts::sign_up(SignUpRules rules, SignUp request) {
+    if (rules.mode == SignUpMode::off) {
+        co_return fail(Errc::forbidden, "Nobody can sign up here. Ask an administrator for an account.", "signup_off");
+    }
+    CO_TRY(const auto email, normalise_email(request.user.email));
+    std::string account = throttled("signup account ", email);
+    const std::string remote = throttled("signup address ", request.remote);
+    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_wait(account, remote)));
+    if (wait > seconds(0)) {
+        co_return too_many("Too many tries to sign up. Wait a moment and try again.", "too_many_signups", wait);
+    }
+    auto made = co_await make_account(rules, request);
+    if (made) {
+        account.clear();  // only failures count against the e-mail address
+    }
+    CO_TRY_VOID(co_await net::run_on(home_, throttle_note(account, remote, false)));
+    if (!made) {
+        co_return std::unexpected(made.error());
+    }
+    SignedUp result;
+    result.user = std::move(*made);
+    if (result.user.may_enter()) {
+        CO_TRY(auto signed_in, co_await start_session(result.user, std::move(request.user_agent)));
+        result.token = std::move(signed_in.token);
+    }
+    co_return result;
+}
+
+Task<Result<std::pair<store::Invitation, std::string>>> Accounts::invite(store::UserNo by, NewInvitation wanted) {
+    if (wanted.note.size() > kNoteBytesMax || !base::is_utf8(wanted.note)) {
+        co_return base::invalid("note", "A note has at most 200 bytes of UTF-8.");
+    }
+    std::string token = random_token();
+    store::Invitation invitation;
+    invitation.id = store::InvitationId::make();
+    invitation.token_hash = sha256(token);
+    invitation.created_by = by;
+    invitation.note = std::string(base::trim(wanted.note));
+    invitation.role = wanted.role;
+    invitation.uses_max = wanted.uses_max;
+    invitation.created_at = base::unix_now();
+    invitation.expires_at = invitation.created_at + wanted.hours * kHourSeconds;
+    CO_TRY_VOID(co_await people_.create_invitation(invitation));
+    co_return std::pair(std::move(invitation), std::move(token));
+}
+
+// ---- signing in ----
 
 Task<Result<SignedIn>> Accounts::sign_in(
     std::string email,
@@ -152,12 +277,11 @@ Task<Result<SignedIn>> Accounts::sign_in(
     if (account.size() > kEmailBytesMax) {
         account.clear();  // cannot exist; the throttle's table must not grow by what strangers send
     }
-    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_wait("account " + account, "address " + remote)));
+    const std::string by_account = "account " + account;
+    const std::string by_address = throttled("address ", remote);
+    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_wait(by_account, by_address)));
     if (wait > seconds(0)) {
-        auto error = base::Error{
-            Errc::rate_limited, "Too many failed sign-ins. Wait a moment and try again.", "too_many_logins", {}, wait
-        };
-        co_return std::unexpected(std::move(error));
+        co_return too_many("Too many failed sign-ins. Wait a moment and try again.", "too_many_logins", wait);
     }
     auto found = co_await store_.find_user_by_email(account);
     if (!found && found.error().errc != Errc::not_found) {
@@ -168,9 +292,12 @@ Task<Result<SignedIn>> Accounts::sign_in(
     }
     std::string hash = found ? found->password_hash : std::string();
     CO_TRY(const bool fits, co_await passwords_.verify(std::move(password), std::move(hash)));
-    CO_TRY_VOID(co_await net::run_on(home_, throttle_note("account " + account, "address " + remote, fits)));
+    CO_TRY_VOID(co_await net::run_on(home_, throttle_note(by_account, by_address, fits)));
     if (!fits) {
         co_return wrong_credentials();
+    }
+    if (!found->may_enter()) {
+        co_return may_not_enter(*found);
     }
     co_return co_await start_session(std::move(*found), std::move(user_agent));
 }
@@ -219,6 +346,50 @@ Task<Status> Accounts::reset_password(std::string email, std::string next) {
     auto done = co_await store_.set_password(user.no, std::move(hash), std::nullopt);
     bump_epoch();
     co_return done;
+}
+
+// ---- what administrators do ----
+
+Task<Result<store::User>> Accounts::change_user(store::UserId id, store::UserPatch patch) {
+    if (patch.name) {
+        CO_TRY(patch.name, normalise_name(*patch.name));
+    }
+    auto changed = co_await people_.change_user(id, std::move(patch));
+    bump_epoch();
+    co_return changed;
+}
+
+Task<Result<std::string>> Accounts::replace_password(
+    store::UserId id,
+    std::optional<std::string> password,
+    std::optional<store::SessionId> keep
+) {
+    std::string made;
+    if (!password) {
+        made = make_password();
+    }
+    std::string next = password ? *std::move(password) : made;
+    CO_TRY_VOID(check_password_length(next));
+    CO_TRY(const auto user, co_await people_.find_user_by_id(id));
+    CO_TRY(auto hash, co_await passwords_.hash(std::move(next)));
+    const auto done = co_await store_.set_password(user.no, std::move(hash), keep);
+    bump_epoch();
+    if (!done) {
+        co_return std::unexpected(done.error());
+    }
+    co_return made;
+}
+
+Task<Result<store::EndedAccess>> Accounts::end_access(store::UserNo user, std::optional<store::SessionId> keep) {
+    auto ended = co_await people_.end_access(user, keep);
+    bump_epoch();
+    co_return ended;
+}
+
+Task<Result<store::UserNo>> Accounts::delete_user(store::UserId id) {
+    auto deleted = co_await people_.delete_user(id);
+    bump_epoch();
+    co_return deleted;
 }
 
 // ---- keys ----

@@ -1,12 +1,16 @@
-// Accounts: set-up of the first administrator, sign-in and sign-out, passwords, API keys.
+// Accounts: set-up of the first administrator, signing up, sign-in and sign-out, passwords, API keys, and what
+// administrators do with other people's accounts.
 //
 // One object for the process; every call may be made from any shard. Secrets leave it only as return values of the
 // calls that make them.
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "auth/passwords.hpp"
 #include "net/shard.hpp"
@@ -29,6 +33,36 @@ struct NewUser {
     std::string name;
     store::Role role = store::Role::member;
 };
+
+enum class SignUpMode : std::uint8_t { off, invitation, open };
+
+// How strangers become people, as the administrator has set it.
+struct SignUpRules {
+    SignUpMode mode = SignUpMode::off;
+    store::Role role = store::Role::pending;  // of those who come without an invitation
+};
+
+struct SignUp {
+    NewUser user;            // without a role
+    std::string invitation;  // its token; empty: none
+    std::string user_agent;
+    std::string remote;  // address; empty: unknown
+};
+
+struct SignedUp {
+    store::User user;
+    std::string token;  // for the session cookie; empty: an administrator has to let the person in
+};
+
+struct NewInvitation {
+    std::string note;
+    store::Role role = store::Role::member;
+    std::int64_t uses_max = 1;
+    std::int64_t hours = store::kInvitationHoursDefault;
+};
+
+std::string_view role_name(store::Role role);  // "member", "admin", "pending"
+std::optional<store::Role> parse_role(std::string_view name);
 
 // Delays guessing: after a few failures an account or an address has to wait longer and longer, up to a minute.
 // Lives on one shard.
@@ -55,7 +89,7 @@ private:
 
 class Accounts {
 public:
-    Accounts(store::AccountStore& store, PasswordPool& passwords, net::Executor home);
+    Accounts(store::AccountStore& store, store::PeopleStore& people, PasswordPool& passwords, net::Executor home);
 
     // The one-time token of the set-up address; empty once an administrator exists.
     Task<Result<std::string>> open_setup();
@@ -65,8 +99,12 @@ public:
 
     // invalid_request (param email, password), conflict (email_taken).
     Task<Result<store::User>> add_user(NewUser user, store::IfFirst if_first);
-    // unauthenticated (invalid_credentials), rate_limited (too_many_logins). Failures are counted by account and,
-    // unless it is empty, by remote address.
+    // Makes an account for a stranger. forbidden (signup_off, invitation_required, invitation_invalid), invalid_request
+    // (param email, password, name), conflict (email_taken), rate_limited (too_many_signups, too_many_pending). Tries
+    // are counted by remote address, failed ones by e-mail address too.
+    Task<Result<SignedUp>> sign_up(SignUpRules rules, SignUp request);
+    // unauthenticated (invalid_credentials), rate_limited (too_many_logins); with the right password forbidden
+    // (account_pending, account_suspended). Failures are counted by account and, unless it is empty, by remote address.
     Task<Result<SignedIn>> sign_in(std::string email, std::string password, std::string user_agent, std::string remote);
     Task<Status> sign_out(store::UserNo user, store::SessionId session);
     // unauthenticated (invalid_credentials, param current_password). Ends the user's other sessions.
@@ -83,7 +121,23 @@ public:
     Task<Result<std::pair<store::ApiKey, std::string>>> add_key(store::UserNo user, std::string name);
     Task<Status> revoke_key(store::UserNo user, store::KeyId id);
 
+    // What administrators do. Whatever takes access away is in force on every shard when the call returns. The last
+    // active administrator stays one: conflict (last_administrator).
+    Task<Result<store::User>> change_user(store::UserId id, store::UserPatch patch);
+    // Returns the password if none was given: it is made here. Ends the person's sessions, except `keep`.
+    Task<Result<std::string>> replace_password(
+        store::UserId id,
+        std::optional<std::string> password,
+        std::optional<store::SessionId> keep
+    );
+    Task<Result<store::EndedAccess>> end_access(store::UserNo user, std::optional<store::SessionId> keep);
+    Task<Result<store::UserNo>> delete_user(store::UserId id);
+    // The token, the end of the link, is only in the returned text.
+    Task<Result<std::pair<store::Invitation, std::string>>> invite(store::UserNo by, NewInvitation wanted);
+
     store::AccountStore& store() { return store_; }
+
+    store::PeopleStore& people() { return people_; }
 
     // Grows whenever a session or key ends: what shards remember of credentials is then stale.
     std::uint64_t revocation_epoch() const { return epoch_.load(std::memory_order_acquire); }
@@ -92,10 +146,15 @@ public:
 
 private:
     Task<Result<SignedIn>> start_session(store::User user, std::string user_agent);
+    Task<Result<store::User>> prepare_user(NewUser user);
+    Task<Result<store::Role>> check_invitation(const SignUpRules& rules, const std::string& token);
+    Task<Result<store::User>> make_account(const SignUpRules& rules, SignUp& request);
+    // Names that are empty are nobody.
     Task<Result<std::chrono::seconds>> throttle_wait(std::string account, std::string remote);
     Task<Status> throttle_note(std::string account, std::string remote, bool success);
 
     store::AccountStore& store_;
+    store::PeopleStore& people_;
     PasswordPool& passwords_;
     net::Executor home_;  // the shard that owns the throttle and the set-up token
     LoginThrottle throttle_;

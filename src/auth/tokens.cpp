@@ -19,6 +19,11 @@ std::string random_token() {
     return text;
 }
 
+std::string make_password() {
+    constexpr std::size_t kChars = 20;  // of 6 bits each
+    return random_token().substr(0, kChars);
+}
+
 std::string make_api_key() {
     return "sk-" + random_token();
 }

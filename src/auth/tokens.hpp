@@ -14,6 +14,9 @@ void init_crypto();
 // 256 random bits in URL-safe base64 without padding (43 characters).
 std::string random_token();
 
+// A password for somebody else, who is told it once: 120 random bits, 20 characters of URL-safe base64.
+std::string make_password();
+
 // "sk-" and 256 random bits.
 std::string make_api_key();
 

@@ -31,6 +31,11 @@ Task<bool> cancel_here(RunService* service, store::UserNo user, store::ResponseI
     co_return true;
 }
 
+Task<void> cancel_all_here(RunService* service, store::UserNo user) {
+    service->cancel_all_of(user);
+    co_return;
+}
+
 Task<std::optional<std::string>> render_here(RunService* service, store::UserNo user, store::ResponseId id) {
     const RunPtr run = service->find(user, id);
     if (!run || !run->facts().stored) {
@@ -43,6 +48,14 @@ Task<std::optional<std::string>> render_here(RunService* service, store::UserNo 
 }
 
 }  // namespace
+
+void RunService::cancel_all_of(store::UserNo user) {
+    for (const auto& [id, run] : live_) {
+        if (run->origin().user == user) {
+            run->cancel();
+        }
+    }
+}
 
 const RunDirectory::Place& RunDirectory::place(const store::ResponseId& id) const {
     return places_[shard_of(id, static_cast<unsigned>(places_.size()))];
@@ -61,6 +74,12 @@ Task<std::optional<Batch>> RunDirectory::next(
 Task<bool> RunDirectory::cancel(store::UserNo user, store::ResponseId id) {
     const Place& home = place(id);
     co_return co_await net::run_on(home.executor, cancel_here(home.service, user, id));
+}
+
+Task<void> RunDirectory::cancel_all_of(store::UserNo user) {
+    for (const Place& place : places_) {
+        co_await net::run_on(place.executor, cancel_all_here(place.service, user));
+    }
 }
 
 Task<std::optional<std::string>> RunDirectory::render(store::UserNo user, store::ResponseId id) {

@@ -72,6 +72,9 @@ public:
 
     std::size_t size() const { return live_.size(); }
 
+    // Cancels every run of the user; does not wait for their ends.
+    void cancel_all_of(store::UserNo user);
+
     // From now on start() answers `unavailable`.
     void refuse_new();
 
@@ -156,6 +159,9 @@ public:
 
     // Cancels and waits until the end is committed, but no longer than kStopWaitMax. False when it is not under way.
     net::Task<bool> cancel(store::UserNo user, store::ResponseId id);
+
+    // Cancels every run of the user, on every shard; their ends are committed soon after.
+    net::Task<void> cancel_all_of(store::UserNo user);
 
     // Facts and state of a run under way, as a Response object; nothing when it is not under way.
     net::Task<std::optional<std::string>> render(store::UserNo user, store::ResponseId id);

@@ -36,7 +36,7 @@ using Sha256 = std::array<std::uint8_t, 32>;
 // ---- people
 // -------------------------------------------------------------------------------------------------------------
 
-enum class Role : std::uint8_t { member, admin };
+enum class Role : std::uint8_t { member, admin, pending };  // pending: an administrator has to let them in
 
 struct User {
     UserNo no{};
@@ -46,6 +46,9 @@ struct User {
     Role role = Role::member;
     std::string password_hash;  // argon2id, as libsodium writes it
     UnixSeconds created_at = 0;
+    std::optional<UnixSeconds> suspended_at;
+
+    bool may_enter() const { return role != Role::pending && !suspended_at; }
 };
 
 struct Session {

@@ -23,6 +23,7 @@
 #include "store/file_rows.hpp"
 #include "store/import_store.hpp"
 #include "store/organise_store.hpp"
+#include "store/people_store.hpp"
 #include "store/rows.hpp"
 #include "store/search_store.hpp"
 
@@ -34,7 +35,7 @@ using net::Task;
 
 enum class IfFirst : bool { no, yes };
 
-// People, sessions, keys.
+// People, sessions, keys. Who was deleted is `not_found`.
 class AccountStore {
 public:
     virtual ~AccountStore() = default;
@@ -49,7 +50,9 @@ public:
     // Also ends the user's sessions, except `keep`.
     virtual Task<Status> set_password(UserNo user, std::string password_hash, std::optional<SessionId> keep) = 0;
 
+    // `forbidden` (account_suspended, account_pending), like create_key.
     virtual Task<Status> create_session(Session session) = 0;
+    // Of people who may enter, like find_key.
     virtual Task<Result<std::pair<Session, User>>> find_session(Sha256 token_hash) = 0;
     virtual Task<Status> touch_session(SessionId id, UnixSeconds seen_at) = 0;
     virtual Task<Result<std::vector<Session>>> list_sessions(UserNo user) = 0;  // newest first, at most 200
@@ -149,6 +152,7 @@ public:
 };
 
 class Store : public AccountStore,
+              public PeopleStore,
               public ConversationStore,
               public OrganiseStore,
               public BranchStore,

@@ -13,6 +13,23 @@ using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT
 
 constexpr std::chrono::milliseconds kAcceptRetry{100};  // after running out of descriptors
 
+// A session stands in the list for as long as it lives.
+class Listed {
+public:
+    Listed(std::unordered_set<Session*>& list, Session& session) : list_(list), session_(session) {
+        list_.insert(&session_);
+    }
+
+    Listed(const Listed&) = delete;
+    Listed& operator=(const Listed&) = delete;
+
+    ~Listed() { list_.erase(&session_); }
+
+private:
+    std::unordered_set<Session*>& list_;
+    Session& session_;
+};
+
 }  // namespace
 
 Listener::Listener(SessionEnvironment& environment, net::TcpAcceptor acceptor)
@@ -72,7 +89,18 @@ Task<void> Listener::accept_loop() {
 
 Task<void> Listener::run_session(net::TcpSocket socket) {
     Session session(std::move(socket), environment_);
+    const Listed listed(live_, session);
     co_await session.run();
+}
+
+// What a client's leaving sets off might end sessions: those that are left are looked up again.
+void Listener::end_requests_of(std::int64_t user_no, std::string_view except) {
+    const std::vector<Session*> all(live_.begin(), live_.end());
+    for (Session* session : all) {
+        if (live_.contains(session)) {
+            session->end_request_of(user_no, except);
+        }
+    }
 }
 
 void Listener::stop_accepting() {

@@ -1,6 +1,9 @@
 // Listener: one shard's acceptor (SO_REUSEPORT: the kernel spreads the connections) and the sessions it begot.
 #pragma once
 
+#include <string_view>
+#include <unordered_set>
+
 #include "net/task_group.hpp"
 #include "web/session.hpp"
 
@@ -22,6 +25,10 @@ public:
     // Ends all sessions and waits for them; to be called after stop_accepting, on the shard.
     net::Task<void> close();
 
+    // Closes the connections that serve, or served last, a request of this user; on the shard. Not the one whose
+    // request has the id `except`.
+    void end_requests_of(std::int64_t user_no, std::string_view except);
+
 private:
     net::Task<void> accept_loop();
     net::Task<void> run_session(net::TcpSocket socket);
@@ -29,6 +36,7 @@ private:
     SessionEnvironment& environment_;
     net::TcpAcceptor acceptor_;
     net::TaskGroup accepting_;
+    std::unordered_set<Session*> live_;  // the sessions' coroutines own them
     net::TaskGroup sessions_;
 };
 

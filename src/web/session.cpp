@@ -456,6 +456,18 @@ void Session::unwatch_client() {
     watch_->callback = nullptr;
 }
 
+void Session::end_request_of(std::int64_t user_no, std::string_view except) {
+    if (request_.caller.carrier == Carrier::none || request_.caller.user_no != user_no || request_.id == except) {
+        return;
+    }
+    client_gone_ = true;
+    boost::system::error_code ec;
+    socket_.close(ec);
+    if (watch_->callback) {
+        std::exchange(watch_->callback, nullptr)();
+    }
+}
+
 // Reads on for a moment before closing: a close with unread bytes would reset the connection and take the answer with
 // it.
 Task<void> Session::linger() {

@@ -51,6 +51,9 @@ public:
     // Serves requests until the connection ends.
     net::Task<void> run();
 
+    // Closes the connection when the request it serves, or served last, is of this user and has not the id `except`.
+    void end_request_of(std::int64_t user_no, std::string_view except);
+
     Request& request() override { return request_; }
 
     net::Task<base::Result<std::string_view>> read_body_piece() override;

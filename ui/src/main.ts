@@ -5,11 +5,11 @@ import { session } from './lib/session.svelte';
 import './styles/tokens.css';
 import './styles/base.css';
 
-// The set-up token leaves the address bar, and so the history, before anything else happens.
-let setupToken = '';
-if (location.pathname === '/setup' && location.hash.length > 1) {
-  setupToken = location.hash.slice(1);
-  history.replaceState(null, '', '/setup');
+// The token of a set-up address or an invitation leaves the address bar, and so the history, before anything else happens.
+let token = '';
+if (['/setup', '/signup'].includes(location.pathname) && location.hash.length > 1) {
+  token = location.hash.slice(1);
+  history.replaceState(null, '', location.pathname);
 }
 
 // iOS lays its keyboard over the page instead of making it smaller; only the visual viewport knows.
@@ -20,5 +20,5 @@ if (viewport && matchMedia('(pointer: coarse)').matches) {
   fit();
 }
 
-mount(App, { target: document.getElementById('app')!, props: { setupToken } });
+mount(App, { target: document.getElementById('app')!, props: { token } });
 void session.start();

@@ -12,6 +12,15 @@
 
 namespace confab::store::sqlite {
 
+// The columns that read_user() takes, of the table or alias with this prefix ("u.").
+#define USER_COLUMNS(of)                                                                                    \
+    of "user_no, " of "id, " of "email, " of "name, " of "role, " of "password_hash, " of "created_at, " of \
+       "suspended_at "
+User read_user(const Statement& row, int first = 0);
+Result<User> one_user(Statement& found);
+// `forbidden` (account_suspended, account_pending) when the user may not enter.
+Status check_entry(Connection& db, UserNo user);
+
 Result<User> create_user(Connection& db, const User& user, IfFirst if_first);
 Result<User> find_user_by_email(Connection& db, const std::string& email);
 Result<User> find_user(Connection& db, UserNo no);

@@ -7,18 +7,8 @@ namespace {
 
 constexpr int kListMax = 200;
 
-// Columns from `first` on: user_no, id, email, name, role, password_hash, created_at.
-User read_owner(const Statement& row, int first) {
-    User user;
-    user.no = row.get<UserNo>(first);
-    user.id = row.get<UserId>(first + 1);
-    user.email = row.get<std::string>(first + 2);
-    user.name = row.get<std::string>(first + 3);
-    user.role = row.get<Role>(first + 4);
-    user.password_hash = row.get<std::string>(first + 5);
-    user.created_at = row.integer(first + 6);
-    return user;
-}
+// Who may not enter has no sessions and keys; this holds even if some were left.
+#define MAY_ENTER "AND u.deleted_at IS NULL AND u.suspended_at IS NULL AND u.role <> 2"
 
 // Columns: id, user_no, token_hash, user_agent, created_at, last_seen_at.
 Session read_session(const Statement& row) {
@@ -48,6 +38,7 @@ ApiKey read_key(const Statement& row) {
 }  // namespace
 
 Status create_session(Connection& db, const Session& session) {
+    TRY_VOID(check_entry(db, session.user));
     return db.run(
         "INSERT INTO sessions (id, user_no, token_hash, user_agent, created_at, last_seen_at) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
@@ -63,15 +54,14 @@ Status create_session(Connection& db, const Session& session) {
 Result<std::pair<Session, User>> find_session(Connection& db, const Sha256& token_hash) {
     auto found = db.use(
         "SELECT s.id, s.user_no, s.token_hash, s.user_agent, s.created_at, s.last_seen_at, "
-        "u.user_no, u.id, u.email, u.name, u.role, u.password_hash, u.created_at "
-        "FROM sessions s JOIN users u ON u.user_no = s.user_no WHERE s.token_hash = ?1",
+        USER_COLUMNS("u.") "FROM sessions s JOIN users u ON u.user_no = s.user_no WHERE s.token_hash = ?1 " MAY_ENTER,
         token_hash
     );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such session.");
     }
-    return std::pair(read_session(found), read_owner(found, 6));
+    return std::pair(read_session(found), read_user(found, 6));
 }
 
 Status touch_session(Connection& db, SessionId id, UnixSeconds seen_at) {
@@ -108,6 +98,7 @@ Status delete_sessions_before(Connection& db, UnixSeconds last_seen) {
 }
 
 Status create_key(Connection& db, const ApiKey& key) {
+    TRY_VOID(check_entry(db, key.user));
     return db.run(
         "INSERT INTO api_keys (id, user_no, key_hash, name, prefix, created_at, last_used_at) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
@@ -124,15 +115,14 @@ Status create_key(Connection& db, const ApiKey& key) {
 Result<std::pair<ApiKey, User>> find_key(Connection& db, const Sha256& key_hash) {
     auto found = db.use(
         "SELECT k.id, k.user_no, k.key_hash, k.name, k.prefix, k.created_at, k.last_used_at, "
-        "u.user_no, u.id, u.email, u.name, u.role, u.password_hash, u.created_at "
-        "FROM api_keys k JOIN users u ON u.user_no = k.user_no WHERE k.key_hash = ?1",
+        USER_COLUMNS("u.") "FROM api_keys k JOIN users u ON u.user_no = k.user_no WHERE k.key_hash = ?1 " MAY_ENTER,
         key_hash
     );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such key.");
     }
-    return std::pair(read_key(found), read_owner(found, 7));
+    return std::pair(read_key(found), read_user(found, 7));
 }
 
 Status touch_key(Connection& db, KeyId id, UnixSeconds used_at) {
@@ -163,5 +153,7 @@ Status delete_key(Connection& db, UserNo user, KeyId id) {
     }
     return {};
 }
+
+#undef MAY_ENTER
 
 }  // namespace confab::store::sqlite

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "store/sqlite/organise.hpp"
+#include "store/sqlite/people.hpp"
 #include "store/sqlite/settings.hpp"
 #include "store/sqlite/wipe.hpp"
 
@@ -50,19 +51,20 @@ Status wipe_all(Connection& db, const std::vector<ConversationNo>& conversations
 struct Person {
     UserNo no{};
     std::optional<std::int64_t> retention_days;
+    bool deleted = false;
 };
 
 Result<std::optional<Person>> next_person(Connection& db, UserNo from) {
     auto found = db.use(
-        "SELECT u.user_no, s.retention_days FROM users u LEFT JOIN user_settings s ON s.user_no = u.user_no "
-        "WHERE u.user_no >= ?1 ORDER BY u.user_no LIMIT 1",
+        "SELECT u.user_no, s.retention_days, u.deleted_at IS NOT NULL FROM users u LEFT JOIN user_settings s "
+        "ON s.user_no = u.user_no WHERE u.user_no >= ?1 ORDER BY u.user_no LIMIT 1",
         from
     );
     TRY(const bool row, found.step());
     if (!row) {
         return std::nullopt;
     }
-    return Person{found.get<UserNo>(0), found.get<std::optional<std::int64_t>>(1)};
+    return Person{found.get<UserNo>(0), found.get<std::optional<std::int64_t>>(1), found.integer(2) != 0};
 }
 
 Status find_untouched(Connection& db, UserNo user, UnixSeconds before, std::vector<ConversationNo>& found) {
@@ -100,7 +102,9 @@ Result<std::optional<UserNo>> delete_expired_step(Connection& db, UnixSeconds no
             return std::nullopt;
         }
         user = person->no;
-        if (const auto days = shorter(for_all, person->retention_days)) {
+        if (person->deleted) {
+            TRY_VOID(look_again_at_deleted_user(db, user, now));
+        } else if (const auto days = shorter(for_all, person->retention_days)) {
             TRY_VOID(find_untouched(db, user, now - *days * kDaySeconds, found));
         }
         if (found.empty()) {

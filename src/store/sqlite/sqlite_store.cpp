@@ -10,6 +10,7 @@
 #include "store/sqlite/files.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/organise.hpp"
+#include "store/sqlite/people.hpp"
 #include "store/sqlite/runs.hpp"
 #include "store/sqlite/search.hpp"
 #include "store/sqlite/wipe.hpp"
@@ -52,7 +53,8 @@ public:
     Result<Housework> operator()(sqlite::Connection& db) {
         TRY(bool more, sqlite::wipe_step(db));
         TRY(const bool more_in_folders, sqlite::empty_folders_step(db));
-        more = more || more_in_folders;
+        TRY(const bool more_of_people, sqlite::wipe_users_step(db));
+        more = more || more_in_folders || more_of_people;
         if (blob_holds_->load() == 0) {
             TRY(const bool more_to_sweep, sweep_.step(db));
             more = more || more_to_sweep;

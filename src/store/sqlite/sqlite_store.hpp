@@ -57,6 +57,18 @@ public:
     Task<Result<std::vector<ApiKey>>> list_keys(UserNo user) override;
     Task<Status> delete_key(UserNo user, KeyId id) override;
 
+    Task<Result<User>> find_user_by_id(UserId id) override;
+    Task<Result<Page<User>>> list_people(PageRequest<UserId> request) override;
+    Task<Result<User>> change_user(UserId id, UserPatch patch) override;
+    Task<Result<EndedAccess>> end_access(UserNo user, std::optional<SessionId> keep) override;
+    Task<Result<UserNo>> delete_user(UserId id) override;
+    Task<Result<User>> sign_up(User user, std::optional<Sha256> invitation) override;
+    Task<Result<Invitation>> find_open_invitation(Sha256 token_hash) override;
+    Task<Status> create_invitation(Invitation invitation) override;
+    Task<Result<Page<Invitation>>> list_invitations(PageRequest<InvitationId> request) override;
+    Task<Status> delete_invitation(InvitationId id) override;
+    Task<Status> delete_invitations_expired_before(UnixSeconds time) override;
+
     Task<Result<Conversation>> create_conversation(NewConversation conversation) override;
     Task<Result<Conversation>> find_conversation(UserNo user, ConversationId id) override;
     Task<Result<Conversation>> update_conversation(UserNo user, ConversationId id, ConversationPatch patch) override;

@@ -14,6 +14,7 @@
 #include "store/sqlite/imports.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/organise.hpp"
+#include "store/sqlite/people.hpp"
 #include "store/sqlite/run_chunks.hpp"
 #include "store/sqlite/run_prompt.hpp"
 #include "store/sqlite/runs.hpp"
@@ -28,6 +29,7 @@ namespace {
 // Scans that are meant: small tables, and partial indexes that hold only a few rows.
 constexpr std::array kAllowedScans{
     std::string_view("SCAN users"),
+    std::string_view("SCAN invitations"),  // at most kInvitationsMax
     std::string_view("SCAN sessions"),  // sweeping out old sessions, now and then
     std::string_view("SCAN schema_migrations"),
     std::string_view("SCAN token_factors"),  // at the start; at most kTokenFactorsMax
@@ -124,6 +126,40 @@ protected:
         good(count_users(*db_));
         good(put_setting(*db_, "a", "b"));
         good(get_setting(*db_, "a"));
+    }
+
+    void use_people() {
+        User root = new_user("root@example.org");
+        root.role = Role::admin;
+        good(create_user(*db_, root, IfFirst::no));
+        Invitation invitation;
+        invitation.id = InvitationId::make();
+        invitation.expires_at = base::unix_now() + 1'000;
+        good(create_invitation(*db_, invitation));
+        good(find_open_invitation(*db_, invitation.token_hash));
+        User person = new_user("person@example.org");
+        person.role = Role::pending;
+        good(sign_up(*db_, person, invitation.token_hash));
+        good(sign_up(*db_, new_user("other@example.org"), std::nullopt));
+        for (const Order order : {Order::ascending, Order::descending}) {
+            good(list_invitations(*db_, {std::nullopt, order, 2}));
+            good(list_people(*db_, {std::nullopt, order, 2}));
+        }
+        good(delete_invitation(*db_, invitation.id));
+        good(delete_invitations_expired_before(*db_, 1));
+        UserPatch demoted;
+        demoted.role = Role::pending;
+        EXPECT_EQ(code_of(change_user(*db_, root.id, demoted)), "last_administrator");
+        demoted.role = Role::admin;
+        good(change_user(*db_, person.id, demoted));
+        const UserNo gone = good(delete_user(*db_, person.id));
+        NewConversation left;
+        left.id = ConversationId::make();
+        left.user = gone;
+        good(create_conversation(*db_, left));
+        while (good(wipe_users_step(*db_))) {
+        }
+        good(look_again_at_deleted_user(*db_, gone, base::unix_now() + kDeletedUserKept));
     }
 
     void use_files() {
@@ -324,6 +360,7 @@ TEST_F(QueryPlansTest, NeverWalkThroughHistory) {
     }
     good(create_conversation(*db_, large));
     use_accounts();
+    use_people();
     use_files();
     use_conversation(large);
     use_organisation(large);

@@ -5,10 +5,14 @@ import { router } from './router.svelte';
 import { forget } from './storage';
 import type { Status, User } from './types';
 
+const atDoor = () => ['/login', '/setup', '/signup'].includes(router.path);
+
 class Session {
   state = $state<'loading' | 'setup' | 'signed-out' | 'signed-in' | 'unreachable'>('loading');
   user = $state.raw<User | null>(null);
   version = $state('');
+  // Strangers may make themselves an account without being invited.
+  signUpOpen = $state(false);
   problem = $state('');
   // Where to go after signing in.
   private wanted = '/';
@@ -22,6 +26,7 @@ class Session {
     try {
       const status = await api.get<Status>('/api/status');
       this.version = status.version;
+      this.signUpOpen = status.signup === 'open';
       if (status.setup_required) {
         this.state = 'setup';
         router.go('/setup', 'replace');
@@ -40,7 +45,7 @@ class Session {
   signIn(user: User): void {
     this.user = user;
     this.state = 'signed-in';
-    if (router.path === '/login' || router.path === '/setup') router.go(this.wanted, 'replace');
+    if (atDoor()) router.go(this.wanted, 'replace');
     this.wanted = '/';
   }
 
@@ -57,10 +62,10 @@ class Session {
   // The server no longer knows us: remember the place, ask to sign in.
   signedOut(): void {
     if (this.state === 'signed-out' || this.state === 'setup') return;
-    if (router.path !== '/login' && router.path !== '/setup') this.wanted = router.path + location.search;
+    if (!atDoor()) this.wanted = router.path + location.search;
     this.user = null;
     this.state = 'signed-out';
-    router.go('/login', 'replace');
+    if (router.path !== '/signup') router.go('/login', 'replace');
   }
 }
 

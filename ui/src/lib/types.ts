@@ -3,13 +3,37 @@ export interface User {
   id: string;
   email: string;
   name: string;
-  role: 'admin' | 'member';
+  role: Role;
   created_at: number;
 }
+
+export type Role = 'admin' | 'member' | 'pending';
+
+// A user as administrators see one. `password` only in the answer of the call that made it.
+export interface Person extends User {
+  suspended_at: number | null;
+  password?: string;
+}
+
+// `path` only in the answer of the call that made it.
+export interface Invitation {
+  id: string;
+  note: string;
+  role: Role;
+  status: 'open' | 'used' | 'expired';
+  uses: number;
+  uses_max: number;
+  created_at: number;
+  expires_at: number;
+  path?: string;
+}
+
+export type SignUpMode = 'off' | 'invitation' | 'open';
 
 export interface Status {
   version: string;
   setup_required: boolean;
+  signup?: SignUpMode;
 }
 
 export interface Failure {

@@ -1,0 +1,67 @@
+#include "api/user_json.hpp"
+
+#include "api/admission.hpp"
+#include "auth/accounts.hpp"
+
+namespace confab::api {
+
+namespace {
+
+constexpr std::int64_t kCookieMaxAge =
+    400 * 24 * 3600;  // seconds, the most browsers keep; the server ends idle sessions sooner
+
+// Not "Secure": without TLS the cookie would never come back, and TLS ends in front of Confab so far.
+std::string session_cookie(std::string_view token, std::int64_t max_age) {
+    return std::string(kSessionCookie) + "=" + std::string(token) +
+           "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(max_age);
+}
+
+}  // namespace
+
+void render_user_members(base::JsonWriter& out, const store::User& user) {
+    out.member("id", user.id.str());
+    out.member("email", user.email);
+    out.member("name", user.name);
+    out.member("role", auth::role_name(user.role));
+    out.member("created_at", user.created_at);
+}
+
+std::string render_user_reply(const store::User& user) {
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.key("user");
+    out.begin_object();
+    render_user_members(out, user);
+    out.end_object();
+    out.end_object();
+    return body;
+}
+
+web::Reply signed_in_reply(const store::User& user, std::string_view token, unsigned status) {
+    web::Reply reply = web::json_reply(render_user_reply(user), status);
+    if (!token.empty()) {
+        reply.headers.push_back({"set-cookie", session_cookie(token, kCookieMaxAge)});
+    }
+    return reply;
+}
+
+std::string ended_session_cookie() {
+    return session_cookie("", 0);
+}
+
+web::Reply deleted_reply(std::string_view id) {
+    std::string body;
+    base::JsonWriter out(body);
+    out.begin_object();
+    out.member("id", id);
+    out.member("deleted", true);
+    out.end_object();
+    return web::json_reply(std::move(body));
+}
+
+std::optional<store::SessionId> session_of(const web::Request& request) {
+    return store::SessionId::parse(request.caller.session_id);
+}
+
+}  // namespace confab::api
