@@ -13,7 +13,7 @@ const kSmall = 64 * 1024;
 const kMember = { email: 'owner@example.org', password: 'a password of the owner' };
 
 const kOpen = [
-  'GET /api/status', 'POST /api/auth/setup', 'POST /api/auth/login', 'GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /', 'GET /setup', 'GET /login', 'GET /settings',
+  'GET /api/status', 'POST /api/auth/setup', 'POST /api/auth/login', 'POST /api/auth/signup', 'GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /', 'GET /setup', 'GET /login', 'GET /signup', 'GET /settings',
   'GET /settings/{section}', 'GET /c/{id}', 'GET /assets/{file}', 'GET /favicon.svg', 'GET /favicon.ico', 'GET /manifest.webmanifest', 'GET /robots.txt',
 ];
 const kCookieOnly = [
@@ -22,6 +22,9 @@ const kCookieOnly = [
 ];
 const kAdminOnly = [
   'GET /api/upstreams', 'POST /api/upstreams', 'DELETE /api/upstreams/{name}', 'POST /api/upstreams/discover', 'GET /api/settings', 'PATCH /api/settings',
+  'GET /api/admin/users', 'POST /api/admin/users', 'GET /api/admin/users/{id}', 'PATCH /api/admin/users/{id}', 'DELETE /api/admin/users/{id}',
+  'POST /api/admin/users/{id}/password', 'POST /api/admin/users/{id}/end-access', 'GET /api/admin/invitations', 'POST /api/admin/invitations',
+  'DELETE /api/admin/invitations/{id}',
 ];
 
 const fixture = useConfab({ prepare });
@@ -121,6 +124,26 @@ async function storedUpstream() {
   return { name: 'extra' };
 }
 
+let people = 0;
+async function asAdmin(method, path, json) {
+  const res = await call("admin's cookie", method, path, { json });
+  assert.ok(res.status < 300, `${method} ${path}: ${res.status} ${res.text}`);
+  return res.json;
+}
+
+const newPerson = () => ({ email: `person${people++}@example.org`, password: 'long enough a password' });
+
+async function person() {
+  const { id } = await asAdmin('POST', '/api/admin/users', newPerson());
+  return { id };
+}
+
+async function invitation() {
+  await asAdmin('PATCH', '/api/settings', { signup: 'invitation' });
+  const { id } = await asAdmin('POST', '/api/admin/invitations', {});
+  return { id };
+}
+
 async function asset() {
   const { text } = await call('nobody', 'GET', '/');
   return { file: /\/assets\/([^"]+\.js)/.exec(text)?.[1] ?? 'none.js' };
@@ -138,6 +161,17 @@ const kRoutes = {
   'GET /api/status': {},
   'POST /api/auth/setup': { send: json({ token: 'x'.repeat(43), email: 'x@example.org', password: 'long enough a password' }), allowed: [409] },
   'POST /api/auth/login': { send: json(kMember) },
+  'POST /api/auth/signup': { send: () => ({ json: newPerson() }), allowed: [403], check: (res) => assert.match(res.json.error.code, /^(signup_off|invitation_)/) },
+  'GET /api/admin/users': {},
+  'POST /api/admin/users': { send: () => ({ json: newPerson() }), allowed: [201] },
+  'GET /api/admin/users/{id}': { of: person, shared: true },
+  'PATCH /api/admin/users/{id}': { of: person, shared: true, send: json({ name: 'another' }) },
+  'DELETE /api/admin/users/{id}': { of: person, shared: true },
+  'POST /api/admin/users/{id}/password': { of: person, shared: true, send: json({}) },
+  'POST /api/admin/users/{id}/end-access': { of: person, shared: true, send: json({}) },
+  'GET /api/admin/invitations': {},
+  'POST /api/admin/invitations': { of: invitation, shared: true, send: json({}), allowed: [201] },
+  'DELETE /api/admin/invitations/{id}': { of: invitation, shared: true },
   'POST /api/auth/logout': { send: json({}), session: true },
   'GET /api/auth/me': {},
   'POST /api/auth/password': { send: json({ current_password: 'not the password of anybody', new_password: 'long enough a password' }), allowed: [400, 401, 403], check: (res) => assert.equal(res.json.error.code, 'invalid_credentials') },
@@ -208,6 +242,7 @@ const kRoutes = {
   'GET /': {},
   'GET /setup': {},
   'GET /login': {},
+  'GET /signup': {},
   'GET /settings': {},
   'GET /settings/{section}': { of: () => ({ section: 'keys' }), shared: true },
   'GET /c/{id}': { of: () => ({ id: 'conv_0' }), shared: true },

@@ -73,7 +73,7 @@ describe('operations', () => {
     const status = (await get('/api/status')).json;
     assert.equal(status.setup_required, false);
     assert.match(status.version, /^\d+\.\d+\.\d+/);
-    assert.deepEqual(Object.keys(status).sort(), ['setup_required', 'version'], 'and nothing more to strangers');
+    assert.deepEqual(Object.keys(status).sort(), ['setup_required', 'signup', 'version'], 'and nothing more to strangers');
   });
 
   it('count what is opened and reused', async () => {
