@@ -13,7 +13,7 @@ import { chunk, completion, errorBody, kCreated, planFor, usageOf } from './mode
 
 /** The models that `/v1/models` names. Every other script works too: real servers list incompletely as well. */
 export const kListedModels = [
-  'script-echo', 'script-words-n20-i5', 'script-words-n150-i20', 'script-words-n400-i10', 'script-words-n2000-i10', 'script-count',
+  'script-echo', 'script-words-n20-i5', 'script-words-n150-i20', 'script-words-n400-i10', 'script-words-n2000-i10', 'script-words-n15000-i10', 'script-count',
   'script-markdown', 'script-error-404', 'script-error-500', 'script-midstream-error', 'script-stall',
 ];
 const kRequestsKept = 200;

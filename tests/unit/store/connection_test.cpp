@@ -32,8 +32,9 @@ TEST_F(ConnectionTest, IsSetUpForDurabilityAndLittleMemory) {
     EXPECT_EQ(pragma(*writer, "wal_autocheckpoint"), "0");
     good(writer->run_script("CREATE TABLE t (a)"));
     const auto reader = open(Access::read_only);
+    EXPECT_EQ(pragma(*writer, "cache_size"), "-3000");
+    EXPECT_EQ(pragma(*reader, "cache_size"), "-1500");
     for (const auto& db : {writer.get(), reader.get()}) {
-        EXPECT_EQ(pragma(*db, "cache_size"), "-8000");
         EXPECT_EQ(pragma(*db, "mmap_size"), "0");
         EXPECT_EQ(pragma(*db, "temp_store"), "1");
         EXPECT_EQ(pragma(*db, "trusted_schema"), "0");
