@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "loopback.hpp"
 
@@ -24,6 +26,10 @@ struct Options {
     std::string model = "mock-n64-i0";
     std::string label;
     std::string headers;  // lines
+    std::vector<std::string> keys;  // connection i uses the key i / per_key, and again from the first
+    std::size_t per_key = 1;
+    std::size_t pad_bytes = 0;      // that the question is longer
+    bool obeys = false;             // 429 and 503 are no failures: the connection comes back when it is told to
     int history = 0;      // messages; above 0: a chat request with so many of them, whose answer is not streamed
 
     int tokens_expected() const {
@@ -65,6 +71,17 @@ inline Options parse_options(int argc, char** argv) {
             options.history = std::stoi(value);
         } else if (name == "--header") {
             options.headers += value + "\r\n";
+        } else if (name == "--keys") {
+            std::ifstream file(value);
+            for (std::string key; std::getline(file, key);) {
+                options.keys.push_back(key);
+            }
+        } else if (name == "--per-key") {
+            options.per_key = std::stoul(value);
+        } else if (name == "--pad") {
+            options.pad_bytes = std::stoul(value);
+        } else if (name == "--obey" && (value == "yes" || value == "no")) {
+            options.obeys = value == "yes";
         } else if (name == "--label") {
             options.label = value;
         } else {
@@ -91,23 +108,27 @@ inline std::string render_history(const Options& options) {
 }
 
 inline std::string render_question(const Options& options) {
-    constexpr std::string_view kQuestion = "Say something short about measuring proxies, please.";
+    std::string question = "Say something short about measuring proxies, please.";
+    while (question.size() < options.pad_bytes) {
+        question += " And mind what a long question costs.";
+    }
     std::string body = R"({"model":")" + options.model + R"(","stream":true,)";
     if (options.api == Api::chat) {
         body.append(R"("stream_options":{"include_usage":true},"messages":[{"role":"system","content":"You are a helpful assistant."},)");
-        body.append(R"({"role":"user","content":")").append(kQuestion).append(R"("}]})");
+        body.append(R"({"role":"user","content":")").append(question).append(R"("}]})");
     } else {
-        body.append(R"("store":true,"instructions":"You are a helpful assistant.","input":")").append(kQuestion).append("\"}");
+        body.append(R"("store":true,"instructions":"You are a helpful assistant.","input":")").append(question).append("\"}");
     }
     return body;
 }
 
-inline std::string render_request(const Options& options) {
+// `key`: empty for none.
+inline std::string render_request(const Options& options, const std::string& key) {
     const std::string body = options.history > 0 ? render_history(options) : render_question(options);
     const std::string path = options.api == Api::chat ? "/v1/chat/completions" : "/v1/responses";
     return "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options.port) +
            "\r\nContent-Type: application/json\r\nAccept: text/event-stream\r\n" + options.headers +
-           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+           (key.empty() ? "" : "Authorization: Bearer " + key + "\r\n") + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 }  // namespace confab::bench

@@ -2,10 +2,14 @@
 //
 //   load_streams --port P [--api chat|responses] [--conns 64] [--ramp MS] [--requests N | --seconds S] [--model mock-n64-i0]
 //                [--history MESSAGES] [--header 'Name: value']... [--timeout SECONDS] [--label TEXT]
+//                [--keys FILE] [--per-key N] [--pad BYTES] [--obey yes]
 //
 // Keep-alive connections, started evenly over the ramp; each asks, reads the whole stream and asks again, until N requests were
 // made or S seconds have passed; streams under way are read to their end. `--api responses` asks POST /v1/responses with
 // "store":true instead of POST /v1/chat/completions; `--history N` sends a chat of N messages and wants no stream. Every answer must be a 200 with as many tokens as the model's name says.
+//
+// `--keys`: API keys, one a line, for so many connections each; `--pad`: a longer question. With `--obey yes` 429 and 503 are no failures but
+// "refused": the connection is closed, and made anew when Retry-After has passed; "refused_ms" is how long the refusal took.
 //
 // Prints one line of JSON: answers and tokens per second, failures by reason, and in milliseconds p50, p99 and max of: the time to
 // the first token (ttft), the whole answer (latency), the gap between two tokens of a stream, and the delay of a token since the
@@ -24,8 +28,10 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <queue>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "load_request.hpp"
@@ -85,6 +91,7 @@ struct Figures {
     long started = 0;
     long good = 0;
     std::map<std::string, long> failures;
+    long refused = 0;
     long tokens = 0;
     long tokens_steady = 0;
     long connects = 0;
@@ -94,6 +101,7 @@ struct Figures {
     Histogram ttft;
     Histogram gap;
     Histogram delay;
+    Histogram refusal;
 
     long failed() const {
         long sum = 0;
@@ -166,9 +174,12 @@ std::optional<std::uint64_t> time_in(std::string_view token) {
     return std::strtoull(std::string(token.substr(1)).c_str(), nullptr, 16);
 }
 
+constexpr std::size_t kTroubleChars = 300;
+
 struct Connection {
     int descriptor = -1;
     bool connecting = false;
+    bool wants_to_send = false;  // what epoll was told
     bool refused = false;
     std::uint64_t start_at = 0;  // of the first request: the ramp
     std::size_t request_sent = 0;
@@ -181,10 +192,12 @@ struct Connection {
     long length = -1;
     long body_bytes = 0;
     bool close_after = false;
+    long retry_after = 0;  // seconds
     ChunkedDecoder decoder;
     std::string line;
     int tokens = 0;
     bool done = false;
+    std::string trouble;  // the event that told of an error
     std::uint64_t token_at = 0;
 
     void begin_answer() {
@@ -206,6 +219,8 @@ void parse_head(Connection& connection) {
             connection.length = std::atol(line.c_str() + 15);
         } else if (line.starts_with("transfer-encoding:")) {
             connection.chunked = line.find("chunked") != std::string::npos;
+        } else if (line.starts_with("retry-after:")) {
+            connection.retry_after = std::atol(line.c_str() + 12);
         } else if (line.starts_with("connection:")) {
             connection.close_after = line.find("close") != std::string::npos;
         }
@@ -217,9 +232,12 @@ void parse_head(Connection& connection) {
 class Load {
 public:
     explicit Load(Options options)
-        : options_(std::move(options)), request_(render_request(options_)), tokens_expected_(options_.tokens_expected()),
+        : options_(std::move(options)), tokens_expected_(options_.tokens_expected()),
           epoll_(::epoll_create1(EPOLL_CLOEXEC)), connections_(options_.connections), begin_(now_ns()) {
         end_ = options_.seconds > 0 ? begin_ + static_cast<std::uint64_t>(options_.seconds * 1e9) : ~0ULL;
+        for (const std::string& key : options_.keys.empty() ? std::vector<std::string>(1) : options_.keys) {
+            requests_.push_back(render_request(options_, key));
+        }
         for (std::size_t i = 0; i < connections_.size(); ++i) {
             connections_[i].start_at = begin_ + options_.ramp_ns * i / connections_.size();
         }
@@ -231,7 +249,7 @@ public:
         for (;;) {
             const std::uint64_t now = now_ns();
             start_due(now);
-            if (active_ == 0 && (next_ == connections_.size() || !may_start())) {
+            if (active_ == 0 && ((next_ == connections_.size() && later_.empty()) || !may_start())) {
                 return;
             }
             const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), patience(now));
@@ -259,10 +277,20 @@ private:
                 connect(connections_[next_]);
             }
         }
+        while (!later_.empty() && later_.top().first <= now) {
+            Connection& connection = connections_[later_.top().second];
+            later_.pop();
+            if (may_start()) {
+                connect(connection);
+            }
+        }
     }
 
     int patience(std::uint64_t now) const {
         constexpr std::uint64_t kLongestMs = 200;
+        if (!later_.empty()) {
+            return 5;  // some are due soon
+        }
         if (next_ == connections_.size()) {
             return kLongestMs;
         }
@@ -295,15 +323,21 @@ private:
             return;
         }
         ++figures_.connects;
-        connection.connecting = true;
+        connection.connecting = connection.wants_to_send = true;
         watch(connection, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
     }
 
     void ask(Connection& connection) {
-        const std::string_view rest = std::string_view(request_).substr(connection.request_sent);
-        const ssize_t sent = ::send(connection.descriptor, rest.data(), rest.size(), MSG_NOSIGNAL);
-        if (sent != static_cast<ssize_t>(rest.size())) {
-            finish(connection, "send");  // some hundred bytes always fit an idle socket
+        const std::string& request = request_of(connection);
+        const std::string_view rest = std::string_view(request).substr(connection.request_sent);
+        const ssize_t sent = rest.empty() ? 0 : ::send(connection.descriptor, rest.data(), rest.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN) {
+            connection.request_sent = request.size();  // closed meanwhile: what it said before is read
+        }
+        connection.request_sent += sent > 0 ? static_cast<std::size_t>(sent) : 0;
+        const bool more = connection.request_sent < request.size();
+        if (more != std::exchange(connection.wants_to_send, more)) {
+            watch(connection, EPOLL_CTL_MOD, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
         }
     }
 
@@ -317,9 +351,14 @@ private:
                 finish(connection, "connect");
             } else if ((events & EPOLLOUT) != 0) {
                 connection.connecting = false;
-                watch(connection, EPOLL_CTL_MOD, EPOLLIN);
                 ask(connection);
             }
+            return;
+        }
+        if ((events & EPOLLOUT) != 0) {
+            ask(connection);
+        }
+        if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) == 0) {
             return;
         }
         const ssize_t got = ::recv(connection.descriptor, buffer_.data(), buffer_.size(), 0);
@@ -387,6 +426,8 @@ private:
             for (std::string_view rest = *text; !rest.empty(); rest.remove_prefix(std::min(rest.size(), kTokenChars))) {
                 count_token(connection, rest.substr(0, kTokenChars), now);
             }
+        } else if (data.find("\"error\":{") != std::string_view::npos) {
+            connection.trouble = data.substr(data.find("\"error\":{"), kTroubleChars);
         }
     }
 
@@ -414,6 +455,9 @@ private:
         if (options_.history > 0) {
             return connection.line.find("\"choices\"") == std::string::npos ? "no_answer" : nullptr;
         }
+        if (!connection.trouble.empty()) {
+            return "error_event";
+        }
         if (!connection.done) {
             return "no_done";
         }
@@ -424,11 +468,20 @@ private:
     void finish(Connection& connection, const char* fault) {
         --active_;
         last_finish_ = now_ns();
+        if (options_.obeys && (connection.status == 429 || connection.status == 503)) {
+            ++figures_.refused;
+            figures_.refusal.add(last_finish_ - connection.asked_at);
+            ::close(connection.descriptor);
+            connection.descriptor = -1;
+            const auto pause = static_cast<std::uint64_t>(std::max(connection.retry_after, 1L)) * 1'000 * kNsPerMs;
+            later_.emplace(last_finish_ + pause, static_cast<std::size_t>(&connection - connections_.data()));
+            return;
+        }
         if (fault == nullptr) {
             ++figures_.good;
             figures_.latency.add(last_finish_ - connection.asked_at);
         } else if (figures_.failures[fault]++ == 0) {
-            std::fprintf(stderr, "load_streams: %s, status %d, %d tokens: %.200s\n", fault, connection.status, connection.tokens, connection.line.c_str());
+            std::fprintf(stderr, "load_streams: %s, status %d, %d tokens: %.200s%s\n", fault, connection.status, connection.tokens, connection.line.c_str(), connection.trouble.c_str());
         }
         // A server that refuses a connection is not asked for another one.
         const bool again = may_start() && !connection.refused;
@@ -455,12 +508,19 @@ private:
         }
     }
 
+    const std::string& request_of(const Connection& connection) const {
+        const auto index = static_cast<std::size_t>(&connection - connections_.data());
+        return requests_[index / options_.per_key % requests_.size()];
+    }
+
     const Options options_;
-    const std::string request_;
+    std::vector<std::string> requests_;  // one for each key
     const int tokens_expected_;
     const int epoll_;
     std::vector<Connection> connections_;
     std::size_t next_ = 0;  // to be started
+    using Due = std::pair<std::uint64_t, std::size_t>;  // when, and which connection
+    std::priority_queue<Due, std::vector<Due>, std::greater<>> later_;  // those that were refused
     std::size_t active_ = 0;
     const std::uint64_t begin_;
     std::uint64_t end_ = 0;
@@ -485,8 +545,9 @@ void Load::print() const {
         reasons += (reasons.empty() ? "\"" : ",\"") + reason + "\":" + std::to_string(count);
     }
     std::printf(
-        R"({"label":"%s","model":"%s","conns":%zu,"ok":%ld,"failed":%ld,"reasons":{%s},"wall_s":%.3f,"answers_per_s":%.1f,)",
-        options_.label.c_str(), options_.model.c_str(), options_.connections, figures_.good, figures_.failed(), reasons.c_str(), wall,
+        R"({"label":"%s","model":"%s","conns":%zu,"ok":%ld,"refused":%ld,"refused_ms":%s,"failed":%ld,"reasons":{%s},"wall_s":%.3f,"answers_per_s":%.1f,)",
+        options_.label.c_str(), options_.model.c_str(), options_.connections, figures_.good, figures_.refused,
+        figures_.refusal.json().c_str(), figures_.failed(), reasons.c_str(), wall,
         static_cast<double>(figures_.good) / wall
     );
     std::printf(

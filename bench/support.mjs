@@ -103,13 +103,17 @@ export async function startNginx(upstreamPort) {
   return { child, port };
 }
 
+// One account stands for all in most measurements.
+const kNoQuotas = ['--user-runs', '1000000', '--user-memory-mib', '1000000'];
+
 /** `confab serve` on a data directory; without an upstream it answers with the demo model. */
-export async function startConfab({ dataDir, upstreamPort, shards }) {
+export async function startConfab({ dataDir, upstreamPort, shards, group, quotas = kNoQuotas }) {
   const port = await freePort();
-  const args = ['serve', '--listen', `127.0.0.1:${port}`, '--data-dir', dataDir, '--log-level', 'warn', '--drain-seconds', '1'];
+  const args = ['serve', '--listen', `127.0.0.1:${port}`, '--data-dir', dataDir, '--log-level', 'warn', '--drain-seconds', '1', ...quotas];
   if (upstreamPort) args.push('--upstream-url', `http://127.0.0.1:${upstreamPort}/v1`);
   if (shards) args.push('--shards', String(shards));
-  const child = start(kConfab, args);
+  const [command, before] = group ? group.launcher(kConfab) : [kConfab, []];
+  const child = start(command, [...before, ...args]);
   await waitForHttp(port, '/healthz');
   return { child, port };
 }

@@ -5,11 +5,11 @@ set -euo pipefail
 
 packages=(
     g++ cmake ninja-build pkg-config python3 nodejs npm
-    libboost1.81-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev libspdlog-dev libfmt-dev libcli11-dev
+    libboost1.81-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libsodium-dev libcjose-dev libjansson-dev libspdlog-dev libfmt-dev libcli11-dev
     libtomlplusplus-dev prometheus-cpp-dev libarchive-dev ca-certificates
 )
 if [ "${1:-run}" = test ]; then
-    packages+=(libgtest-dev libgmock-dev chromium sqlite3 openssl clang-19 libclang-rt-19-dev)
+    packages+=(libgtest-dev libgmock-dev chromium sqlite3 openssl nginx-light slowhttptest lld clang-19 libclang-rt-19-dev)
 fi
 
 is_installed() {

@@ -212,6 +212,10 @@ const states = [
   ['settings-models', 'full', true, async (page) => page.goto(`${base('full')}/settings/models`)],
   ['settings-data', 'full', true, async (page) => page.goto(`${base('full')}/settings/data`)],
   ['settings-keys', 'full', true, async (page) => page.goto(`${base('full')}/settings/keys`)],
+  ['settings-resources', 'full', true, async (page) => {
+    await page.goto(`${base('full')}/settings/resources`);
+    await page.getByTestId('tile-memory').waitFor();
+  }],
 ];
 
 async function photograph(browser, device, scheme, state, list) {

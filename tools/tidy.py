@@ -25,7 +25,8 @@ REASON_CHARS_MIN = 10
 # Which layers each layer may include directly; what is below those is allowed too, and a layer itself.
 LAYERS = {
     "main": ["app"],
-    "app": ["api"],
+    "app": ["review"],
+    "review": ["api"],
     "api": ["web", "chat", "auth", "transfer"],
     "transfer": ["chat"],
     "web": ["net", "meter"],

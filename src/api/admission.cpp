@@ -1,5 +1,9 @@
 #include "api/admission.hpp"
 
+#include <algorithm>
+
+#include "api/overload.hpp"
+#include "api/rate_limits.hpp"
 #include "base/text.hpp"
 
 namespace confab::api {
@@ -30,7 +34,7 @@ Status check_site(const web::Request& request) {
     const bool has_origin = request.has_header("origin");
     const bool same_site = site == "same-origin" || site == "none";
     const bool silent = site.empty() && !has_origin;
-    const bool allowed = silent ? request.caller.carrier != Carrier::cookie
+    const bool allowed = silent ? !web::is_ambient(request.caller.carrier)
                                 : (site.empty() || same_site) && (!has_origin || origin_matches(request));
     if (!allowed) {
         return fail(
@@ -48,9 +52,36 @@ void set_caller(web::Request& request, Carrier carrier, const auth::Identity& id
     request.caller.admin = identity.user.role == store::Role::admin;
     request.caller.session_id = identity.session ? identity.session->str() : std::string();
     request.caller.key_id = identity.key ? identity.key->str() : std::string();
+    request.caller.models = identity.scope.models;
 }
 
-Task<Status> identify(Context& context, web::Request& request) {
+// In the word of a trusted proxy; empty when it says nothing. What anybody else says is not looked at. A header that came
+// twice was added to by a visitor, and one of them is not the proxy's.
+Result<std::string_view> vouched_address(const SignInOptions& options, const web::Request& request) {
+    if (options.trusted_header.empty() || !request.from_proxy) {
+        return std::string_view();
+    }
+    if (std::ranges::count(request.headers, options.trusted_header, &web::Header::name) > 1) {
+        return fail(
+            Errc::unauthenticated, "The header by which the proxy says who you are came twice.", "trusted_header_doubled"
+        );
+    }
+    return base::trim(request.header(options.trusted_header));
+}
+
+// A server for one person is not to be put on the network, by a proxy or a tunnel.
+Status check_directness(const web::Request& request) {
+    if (request.has_header("x-forwarded-for") || request.has_header("forwarded")) {
+        return fail(
+            Errc::forbidden,
+            "This Confab is for one person on this machine (--single-user) and answers no proxy. Start it without that.",
+            "single_user_behind_proxy"
+        );
+    }
+    return {};
+}
+
+Task<Result<auth::Identity>> identify(Context& context, web::Request& request) {
     const std::string_view authorization = request.header("authorization");
     if (request.has_header("authorization")) {
         if (authorization.size() < 7 || !base::iequals(authorization.substr(0, 7), "bearer ")) {
@@ -58,20 +89,35 @@ Task<Status> identify(Context& context, web::Request& request) {
                 Errc::unauthenticated, "Send the API key as 'Authorization: Bearer sk-...'.", "invalid_api_key"
             );
         }
-        CO_TRY(const auto identity, co_await context.authenticator.by_key(base::trim(authorization.substr(7))));
+        CO_TRY(auto identity, co_await context.authenticator.by_key(base::trim(authorization.substr(7))));
         set_caller(request, Carrier::bearer, identity);
-        co_return Status{};
+        co_return identity;
     }
-    const std::string_view token = cookie(request, kSessionCookie);
-    CO_TRY(const auto identity, co_await context.authenticator.by_session(token));
+    if (context.sign_in.single_user) {
+        CO_TRY_VOID(check_directness(request));
+        CO_TRY(auto identity, co_await context.authenticator.only_person());
+        set_caller(request, Carrier::local, identity);
+        co_return identity;
+    }
+    CO_TRY(const auto address, vouched_address(context.sign_in, request));
+    if (!address.empty()) {
+        CO_TRY(auto identity, co_await context.authenticator.by_address(address));
+        set_caller(request, Carrier::proxy, identity);
+        co_return identity;
+    }
+    const std::string_view token = cookie(request, session_cookie_name(request));
+    CO_TRY(auto identity, co_await context.authenticator.by_session(token));
     set_caller(request, Carrier::cookie, identity);
-    co_return Status{};
+    co_return identity;
 }
 
-Status check_access(const web::Request& request, Access access) {
+Status check_access(const web::Request& request, Access access, const auth::KeyScope& scope) {
     const bool cookie_only = access == Access::cookie_user || access == Access::admin;
-    if (cookie_only && request.caller.carrier != Carrier::cookie) {
+    if (cookie_only && !web::is_ambient(request.caller.carrier)) {
         return fail(Errc::forbidden, "This takes a signed-in person, not an API key.", "cookie_required");
+    }
+    if (scope.read_only && !is_safe(request.method)) {
+        return fail(Errc::forbidden, "This API key may only look, and change nothing.", "key_read_only");
     }
     if (access == Access::admin && !request.caller.admin) {
         return fail(Errc::forbidden, "Only administrators may do this.", "admin_required");
@@ -100,14 +146,21 @@ std::string_view cookie(const web::Request& request, std::string_view name) {
 }
 
 Task<Status> admit(Context& context, web::Request& request, const web::Route& route) {
+    const web::Load load = load_of(request, route);
+    CO_TRY_VOID(check_pressure(context, load));
+    auth::Entitled entitled;
     if (route.access != Access::open) {
-        CO_TRY_VOID(co_await identify(context, request));
-        CO_TRY_VOID(check_access(request, route.access));
+        CO_TRY(auto identity, co_await identify(context, request));
+        CO_TRY_VOID(check_access(request, route.access, identity.scope));
+        entitled = std::move(identity.entitled);
     }
     if (!is_safe(request.method) && request.caller.carrier != Carrier::bearer) {
         CO_TRY_VOID(check_site(request));
     }
-    co_return Status{};
+    if (route.makes_answer) {
+        CO_TRY_VOID(begin_answer(request, entitled));
+    }
+    co_return co_await check_quota(context, request, load);
 }
 
 }  // namespace confab::api

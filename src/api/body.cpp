@@ -36,7 +36,7 @@ bool is_json_type(std::string_view content_type) {
     return base::iequals(type, "application/json");
 }
 
-Result<json::object> parse_body(const web::Request& request) {
+Result<json::object> parse_body(web::Request& request) {
     if (request.body.empty()) {
         return json::object();
     }
@@ -46,6 +46,9 @@ Result<json::object> parse_body(const web::Request& request) {
             "The body must be JSON: send content-type: application/json.",
             "unsupported_content_type"
         );
+    }
+    if (request.body.size() > kParsedUnleasedMax) {
+        TRY_VOID(request.lease.grow(base::parsed_bytes(request.body)));
     }
     TRY(auto value, base::parse_json(request.body));
     if (!value.is_object()) {

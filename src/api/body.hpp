@@ -24,8 +24,11 @@ inline constexpr std::uint64_t kUploadLeaseBytes = 2 * web::kBodyPieceBytes;  //
 bool is_json_type(std::string_view content_type);
 
 // The body as an object. Errors: unsupported_media when it is declared as something other than JSON, invalid_request
-// when it is not a JSON object. An empty body is an empty object.
-base::Result<json::object> parse_body(const web::Request& request);
+// when it is not a JSON object; those of Lease::grow, for what is parsed of a large body is leased with it. An empty body
+// is an empty object.
+base::Result<json::object> parse_body(web::Request& request);
+
+inline constexpr std::size_t kParsedUnleasedMax = 16 * 1024;  // of a body; what is parsed of a larger one is leased
 
 // Absent and null members are nothing; a member of another type is an error that names it as `param`.
 class Fields {

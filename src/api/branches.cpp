@@ -77,7 +77,7 @@ void add_branch_routes(Routes& routes) {
     const std::string root = "/api/conversations/{id}";
     routes.add("PUT", root + "/head", Access::user, set_head);
     routes.add("GET", root + "/tree", Access::user, list_tree);
-    routes.add("POST", root + "/fork", Access::user, fork);
+    routes.add("POST", root + "/fork", Access::user, fork).load = web::Load::background;
 }
 
 }  // namespace confab::api

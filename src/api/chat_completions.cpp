@@ -2,6 +2,7 @@
 #include "api/body.hpp"
 #include "api/chat_relay.hpp"
 #include "api/demo_chat.hpp"
+#include "api/idempotency.hpp"
 #include "api/routes.hpp"
 #include "base/json_skim.hpp"
 #include "base/text.hpp"
@@ -20,26 +21,33 @@ constexpr std::uint64_t kAnswerBytesMax = 32ULL * 1024 * 1024;
 // Keeps the whole answer, on leased bytes; gives up when there are none.
 class Collector final : public net::HttpSink {
 public:
-    explicit Collector(meter::ByteBudget& budget) : lease_(budget.try_lease(kLeaseStepBytes)) {}
+    explicit Collector(meter::Lease lease) : lease_(std::move(lease)) {}
 
     void on_head(const net::HttpHead& /*head*/) override {}
 
     net::Flow on_body(std::string_view bytes) override {
-        overloaded =
-            overloaded || !lease_ || (body.size() + bytes.size() > lease_->bytes() && !lease_->grow(kLeaseStepBytes));
-        if (overloaded) {
+        if (body.size() + bytes.size() > lease_.bytes()) {
+            leased = lease_.grow(std::max(kRelayLeaseBytes, static_cast<std::uint64_t>(bytes.size())));
+        }
+        if (!leased) {
             return net::Flow::finish;
         }
         body += bytes;
         return net::Flow::go_on;
     }
 
+    // The answer, with its lease.
+    Reply take_reply() {
+        Reply reply = web::json_reply(std::move(body));
+        reply.lease = std::move(lease_);
+        return reply;
+    }
+
     std::string body;
-    bool overloaded = false;
+    base::Status leased;  // why the answer was given up
 
 private:
-    static constexpr std::size_t kLeaseStepBytes = 64 * 1024;
-    std::optional<meter::Lease> lease_;
+    meter::Lease lease_;
 };
 
 struct ChatParameters {
@@ -77,7 +85,7 @@ std::optional<ChatParameters> skim_chat_request(std::string_view body) {
     return parameters;
 }
 
-Result<ChatParameters> parse_chat_request(const web::Request& request) {
+Result<ChatParameters> parse_chat_request(web::Request& request) {
     if (is_json_type(request.header("content-type"))) {
         if (auto skimmed = skim_chat_request(request.body)) {
             return *std::move(skimmed);
@@ -99,8 +107,36 @@ Result<ChatParameters> parse_chat_request(const web::Request& request) {
     return parameters;
 }
 
-Task<Result<Reply>> relay_stream(Context& context, Exchange& exchange, llm::UpstreamPtr upstream) {
-    auto relay = std::make_shared<ChatRelay>(context, std::move(upstream), std::move(exchange.request().body));
+// For the model server; empty when tracing is off.
+std::string traceparent_of(Exchange& exchange) {
+    const auto& trace = exchange.request().trace;
+    return trace ? meter::render_traceparent(*trace) : std::string();
+}
+
+Result<meter::Lease> lease_relay(Context& context, Exchange& exchange) {
+    return context.budget.try_lease(kRelayLeaseBytes, meter::Purpose::relays, exchange.request().caller.user_no);
+}
+
+// Who asked what; the ticket goes along.
+RelayUsage begin_usage(Context& context, Exchange& exchange, std::string model, std::string upstream) {
+    store::UsageEntry entry;
+    entry.payer = payer_of(exchange);
+    entry.model = std::move(model);
+    entry.upstream = std::move(upstream);
+    web::Request& request = exchange.request();
+    return RelayUsage(context.usage, std::move(entry), std::move(request.caller.ticket), request.body);
+}
+
+Task<Result<Reply>> relay_stream(Context& context, Exchange& exchange, llm::UpstreamPtr upstream, RelayUsage usage) {
+    CO_TRY(auto lease, lease_relay(context, exchange));
+    auto relay = std::make_shared<ChatRelay>(
+        context,
+        std::move(upstream),
+        std::move(exchange.request().body),
+        traceparent_of(exchange),
+        std::move(lease),
+        std::move(usage)
+    );
     relay->start();
     exchange.watch_client([relay] { relay->cancel(); });
     const auto refusal = co_await relay->wait_for_head();
@@ -111,27 +147,24 @@ Task<Result<Reply>> relay_stream(Context& context, Exchange& exchange, llm::Upst
     co_return web::stream_reply(std::make_unique<ChatRelayStreamer>(std::move(relay)));
 }
 
-Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::UpstreamPtr upstream) {
+Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::UpstreamPtr upstream, RelayUsage usage) {
     net::HttpRequest request;
     request.method = "POST";
     request.url = upstream->base_url + "/chat/completions";
-    request.headers = llm::request_headers(*upstream);
+    request.headers = llm::request_headers(*upstream, traceparent_of(exchange));
     request.body = std::move(exchange.request().body);
     request.deadline = net::Deadline::after(llm::kAnswerMax);
     request.body_bytes_max = kAnswerBytesMax;
-    Collector sink(context.budget);
-    llm::UpstreamCall call(context.client, context.shard.executor(), upstream, std::move(request), sink);
+    CO_TRY(auto lease, lease_relay(context, exchange));
+    Collector sink(std::move(lease));
+    llm::UpstreamCall call(context.client, context.shard.executor(), upstream, std::move(request), sink, usage.person());
     exchange.watch_client([&call] { call.cancel(); });
     const auto head = co_await call.send();
     exchange.unwatch_client();
     if (!head) {
         co_return std::unexpected(head.error());
     }
-    if (sink.overloaded) {
-        co_return base::fail(
-            base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded"
-        );
-    }
+    CO_TRY_VOID(std::move(sink.leased));
     if (head->status >= 400) {
         co_return std::unexpected(llm::error_from_answer(*upstream, *head, sink.body));
     }
@@ -141,30 +174,68 @@ Task<Result<Reply>> relay_document(Context& context, Exchange& exchange, llm::Up
         llm::redact(problem->code, std::span(secrets.data(), upstream->api_key.empty() ? 0 : 1));
         co_return std::unexpected(*problem);
     }
-    co_return web::json_reply(std::move(sink.body));
+    usage.add_events(1, sink.body.size());
+    usage.look_at(sink.body);
+    usage.settle();
+    co_return sink.take_reply();
 }
 
-Task<Result<Reply>> create_chat_completion(Context& context, Exchange& exchange) {
+// The demonstration counts like any other model.
+Reply demo_reply(RelayUsage usage, bool stream) {
+    const std::string document = demo_chat_document();
+    usage.add_events(1, document.size());
+    usage.settle();
+    return stream ? web::stream_reply(make_demo_chat_streamer()) : web::json_reply(document);
+}
+
+Task<Result<Reply>> create_chat_completion(Context& context, Exchange& exchange, Once* once) {
     if (context.draining.load(std::memory_order_relaxed)) {
         co_return base::fail(
             base::Errc::unavailable, "The server is shutting down. Try again shortly.", "shutting_down"
         );
     }
+    if (once != nullptr) {
+        once->keep_answer = true;
+    }
     CO_TRY(const auto parameters, parse_chat_request(exchange.request()));
+    CO_TRY_VOID(co_await check_model(context, exchange.request(), parameters.model));
     CO_TRY(auto upstream, co_await context.upstreams.choose(parameters.model));
+    std::string server = upstream ? upstream->name : std::string(llm::kDemoModel);
+    RelayUsage usage = begin_usage(context, exchange, parameters.model, std::move(server));
     if (!upstream) {
-        co_return parameters.stream ? web::stream_reply(make_demo_chat_streamer()) : web::json_reply(demo_chat_document());
+        co_return demo_reply(std::move(usage), parameters.stream);
     }
     if (parameters.stream) {
-        co_return co_await relay_stream(context, exchange, std::move(upstream));
+        co_return co_await relay_stream(context, exchange, std::move(upstream), std::move(usage));
     }
-    co_return co_await relay_document(context, exchange, std::move(upstream));
+    co_return co_await relay_document(context, exchange, std::move(upstream), std::move(usage));
+}
+
+// Nothing is stored of a chat completion, so its answer is kept for repetitions; one that was cut off is asked for again.
+constexpr RepeatableRoute kCreateChatCompletion{
+    "/v1/chat/completions",
+    [](Context& /*context*/) { return std::string(); },
+    create_chat_completion,
+    nullptr,
+    true
+};
+
+// A stream is made anew each time: the key means nothing there.
+Task<Result<Reply>> answer_chat(Context& context, Exchange& exchange) {
+    if (!exchange.request().has_header(kIdempotencyKey)) {
+        co_return co_await create_chat_completion(context, exchange, nullptr);
+    }
+    CO_TRY(const auto parameters, parse_chat_request(exchange.request()));
+    if (parameters.stream) {
+        co_return co_await create_chat_completion(context, exchange, nullptr);
+    }
+    co_return co_await act_once(context, exchange, kCreateChatCompletion);
 }
 
 }  // namespace
 
 void add_chat_completion_routes(Routes& routes) {
-    routes.add("POST", "/v1/chat/completions", Access::user, create_chat_completion, web::kBodyBytesMax);
+    routes.add_answering("POST", "/v1/chat/completions", Access::user, answer_chat, web::kBodyBytesMax).load = web::Load::run;
 }
 
 }  // namespace confab::api

@@ -19,11 +19,11 @@ constexpr std::size_t kDocumentBytesMax = 8ULL * 1024 * 1024;
 // size. Then its ends and the word "choices" have to do.
 constexpr std::size_t kParsedBytesMax = 256 * 1024;
 
-net::HttpRequest make_request(const llm::Upstream& upstream, std::string body) {
+net::HttpRequest make_request(const llm::Upstream& upstream, std::string body, const std::string& traceparent) {
     net::HttpRequest request;
     request.method = "POST";
     request.url = upstream.base_url + "/chat/completions";
-    request.headers = llm::request_headers(upstream);
+    request.headers = llm::request_headers(upstream, traceparent);
     request.body = std::move(body);
     request.deadline = net::Deadline::after(llm::kAnswerMax);
     return request;
@@ -114,11 +114,27 @@ std::optional<base::Error> document_problem(std::string_view document) {
     return bad_end(said.code.empty() ? "upstream_error" : std::move(said.code), std::move(said.message));
 }
 
-ChatRelay::ChatRelay(Context& context, llm::UpstreamPtr upstream, std::string body)
+ChatRelay::ChatRelay(
+    Context& context,
+    llm::UpstreamPtr upstream,
+    std::string body,
+    const std::string& traceparent,
+    meter::Lease lease,
+    RelayUsage usage
+)
     : context_(context),
       upstream_(std::move(upstream)),
-      call_(context.client, context.shard.executor(), upstream_, make_request(*upstream_, std::move(body)), *this),
-      news_(context.shard.executor()) {}
+      usage_(std::move(usage)),
+      call_(
+          context.client,
+          context.shard.executor(),
+          upstream_,
+          make_request(*upstream_, std::move(body), traceparent),
+          *this,
+          usage_.person()
+      ),
+      news_(context.shard.executor()),
+      lease_(std::move(lease)) {}
 
 void ChatRelay::start() {
     if (!context_.background.spawn(pump(shared_from_this()))) {
@@ -147,6 +163,13 @@ net::Flow ChatRelay::on_body(std::string_view bytes) {
             shape_ = Shape::refusal;
             return net::Flow::finish;
         }
+        if (document_.size() + bytes.size() > lease_.bytes()) {
+            if (auto leased = lease_.grow(std::max(kRelayLeaseBytes, static_cast<std::uint64_t>(bytes.size()))); !leased) {
+                refusal_ = leased.error();
+                shape_ = Shape::refusal;
+                return net::Flow::finish;
+            }
+        }
         document_ += bytes;
         return net::Flow::go_on;
     }
@@ -154,7 +177,9 @@ net::Flow ChatRelay::on_body(std::string_view bytes) {
         paused_ = true;
         return net::Flow::pause;
     }
-    if (const std::size_t known = parser_.between_events() ? familiar_.match(bytes) : 0; known > 0) {
+    std::size_t events = 0;
+    if (const std::size_t known = parser_.between_events() ? familiar_.match(bytes, events) : 0; known > 0) {
+        usage_.add_events(events, known - events * familiar_.frame_bytes());
         pending_ += bytes.substr(0, known);
         said_something_ = true;
         bytes.remove_prefix(known);
@@ -184,9 +209,13 @@ llm::SseHandler::Next ChatRelay::on_event(const llm::SseEvent& event) {
     }
     add_data(event.data);
     said_something_ = true;
-    if (names_finish_reason(event.data)) {
-        finished_ = true;
-    } else {
+    const bool ends = names_finish_reason(event.data);
+    finished_ = finished_ || ends;
+    if (finished_) {
+        usage_.look_at(event.data);  // it comes with the end, or after it
+    }
+    if (!ends) {
+        usage_.add_events(1, 0);
         familiar_.learn(event.data);
     }
     return Next::more;
@@ -220,6 +249,8 @@ void ChatRelay::take_document() {
     }
     std::ranges::replace(document_, '\r', ' ');  // would end a line too
     add_data(document_);
+    usage_.add_events(1, document_.size());
+    usage_.look_at(document_);
     said_something_ = finished_ = true;
 }
 
@@ -246,7 +277,7 @@ void ChatRelay::end(const base::Result<net::HttpHead>& sent) {
     over_ = true;
     if (!sent && (shape_ == Shape::unknown || shape_ == Shape::refusal)) {
         refusal_ = sent.error();
-    } else if (sent && shape_ == Shape::refusal) {
+    } else if (sent && shape_ == Shape::refusal && !refusal_) {
         refusal_ = llm::error_from_answer(*upstream_, *sent, document_);
     } else if (shape_ == Shape::document && sent) {
         take_document();
@@ -265,6 +296,7 @@ void ChatRelay::end(const base::Result<net::HttpHead>& sent) {
         }
     }
     done_ = true;
+    usage_.settle();
     news_.notify();
 }
 

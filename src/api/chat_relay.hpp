@@ -11,6 +11,7 @@
 #include <string>
 
 #include "api/context.hpp"
+#include "api/relay_usage.hpp"
 #include "llm/familiar_events.hpp"
 #include "llm/sse_parser.hpp"
 #include "llm/upstream_call.hpp"
@@ -18,6 +19,7 @@
 namespace confab::api {
 
 inline constexpr std::size_t kPendingBytesMax = 64 * 1024;
+inline constexpr std::uint64_t kRelayLeaseBytes = kPendingBytesMax;  // to begin with, and in steps of this size
 
 // What is wrong with a document that should be a chat completion; nothing when it is one. Error: upstream_failed with
 // the server's own code and message, or upstream_bad_answer.
@@ -25,7 +27,15 @@ std::optional<base::Error> document_problem(std::string_view document);
 
 class ChatRelay final : public std::enable_shared_from_this<ChatRelay>, private net::HttpSink, private llm::SseHandler {
 public:
-    ChatRelay(Context& context, llm::UpstreamPtr upstream, std::string body);
+    // `traceparent` goes along as a header when it is not empty; `lease` is of kRelayLeaseBytes.
+    ChatRelay(
+        Context& context,
+        llm::UpstreamPtr upstream,
+        std::string body,
+        const std::string& traceparent,
+        meter::Lease lease,
+        RelayUsage usage
+    );
 
     // Starts the exchange; it goes on in the background until its end or cancel().
     void start();
@@ -57,11 +67,13 @@ private:
 
     Context& context_;
     llm::UpstreamPtr upstream_;
+    RelayUsage usage_;
     llm::UpstreamCall call_;
     llm::SseParser parser_;
     llm::FamiliarEvents familiar_;
     net::Waker news_;
     web::StreamWriter* writer_ = nullptr;  // while send_to() runs
+    meter::Lease lease_;  // of what waits for the client, or of the document
     std::string pending_;
     std::string document_;  // of an answer that is no stream
     Shape shape_ = Shape::unknown;

@@ -8,26 +8,31 @@ namespace confab::api {
 
 namespace {
 
-// The one asked about, or the conversation's, or that of its newest answer, or the default.
-Result<std::string> model_of(
-    const web::Request& request,
-    const store::Conversation& conversation,
-    const llm::Catalog& catalog
-) {
+// The conversation's, or that of its newest answer; may be empty.
+std::string remembered_model(const store::Conversation& conversation) {
+    const bool answered = conversation.model.empty() && conversation.last_run;
+    return answered ? conversation.last_run->model : conversation.model;
+}
+
+// The one asked about, or the remembered one, or the default.
+Task<Result<std::string>> model_of(Context& context, const web::Request& request, const store::Conversation& conversation) {
     const auto asked = request.query_value("model");
     if (asked && asked->size() > kModelBytesMax) {
-        return base::invalid("model", "This is not the name of a model.");
+        co_return base::invalid("model", "This is not the name of a model.");
     }
-    if (asked && !asked->empty()) {
-        return std::string(*asked);
+    const bool is_asked = asked && !asked->empty();
+    std::string model = is_asked ? std::string(*asked) : remembered_model(conversation);
+    bool known = false;
+    if (!model.empty()) {
+        known = co_await knows_model(context, request, model);
     }
-    if (!conversation.model.empty()) {
-        return conversation.model;
+    if (is_asked && !known) {
+        co_return unknown_model(model);
     }
-    if (conversation.last_run) {
-        return conversation.last_run->model;
+    if (!known) {
+        model = default_model_of(context, request, *context.upstreams.snapshot());
     }
-    return catalog.default_model();
+    co_return model;
 }
 
 void render_summary(
@@ -72,8 +77,8 @@ std::string render_context(const std::string& model, const chat::PromptBudget& b
 Task<Result<Reply>> get_context(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
     CO_TRY(const auto conversation, co_await context.store.find_conversation(user_of(exchange), id));
+    CO_TRY(const std::string model, co_await model_of(context, exchange.request(), conversation));
     const auto catalog = context.upstreams.snapshot();
-    CO_TRY(const std::string model, model_of(exchange.request(), conversation, *catalog));
     const llm::ChatRequest parameters;
     const chat::PromptParts parts{parameters, conversation.instructions, {}};
     const auto budget = chat::make_prompt_budget(*catalog, &context.calibration, model, parts);

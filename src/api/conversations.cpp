@@ -1,5 +1,6 @@
 // /v1/conversations and /api/conversations.
 #include "api/conversation_json.hpp"
+#include "api/idempotency.hpp"
 #include "api/input.hpp"
 #include "api/input_images.hpp"
 #include "api/organise_fields.hpp"
@@ -22,12 +23,16 @@ Task<Result<Reply>> list_conversations(Context& context, Exchange& exchange) {
     co_return web::json_reply(render_list(found, render_conversation));
 }
 
-Task<Result<Reply>> create_conversation(Context& context, Exchange& exchange) {
+store::ConversationId named_in(const Once* once) {
+    return once == nullptr ? store::ConversationId::make() : *store::ConversationId::parse(once->made);
+}
+
+Task<Result<Reply>> create_conversation(Context& context, Exchange& exchange, Once* once) {
     CO_TRY(auto object, parse_body(exchange.request()));
     CO_TRY_VOID(co_await take_input_images(context, user_of(exchange), object, "items"));
     const Fields fields(object);
     store::NewConversation conversation;
-    conversation.id = store::ConversationId::make();
+    conversation.id = named_in(once);
     conversation.user = user_of(exchange);
     CO_TRY(const auto title, fields.text("title", kTitleBytesMax));
     conversation.title = base::trim(title.value_or(std::string()));
@@ -46,6 +51,24 @@ Task<Result<Reply>> create_conversation(Context& context, Exchange& exchange) {
     CO_TRY(const auto created, co_await context.store.create_conversation(std::move(conversation)));
     co_return conversation_reply(created);
 }
+
+Task<Result<std::optional<Reply>>> find_created(Context& context, Exchange& exchange, std::string made) {
+    const auto found = co_await context.store.find_conversation(user_of(exchange), *store::ConversationId::parse(made));
+    if (found) {
+        co_return conversation_reply(*found);
+    }
+    if (found.error().errc == base::Errc::not_found) {
+        co_return std::nullopt;
+    }
+    co_return std::unexpected(found.error());
+}
+
+constexpr RepeatableRoute kCreateConversation{
+    "/v1/conversations",
+    [](Context& /*context*/) { return store::ConversationId::make().str(); },
+    create_conversation,
+    find_created
+};
 
 Task<Result<Reply>> get_conversation(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
@@ -128,7 +151,7 @@ void add_conversation_routes(Routes& routes) {
         routes.add("GET", root + "/{id}", Access::user, get_conversation);
         routes.add("DELETE", root + "/{id}", Access::user, delete_conversation);
     }
-    routes.add("POST", "/v1/conversations", Access::user, create_conversation, web::kBodyBytesMax);
+    routes.add("POST", "/v1/conversations", Access::user, repeatable<kCreateConversation>, web::kBodyBytesMax);
     routes.add("POST", "/v1/conversations/{id}", Access::user, update_metadata);
     routes.add("PATCH", "/api/conversations/{id}", Access::user, patch_conversation, 2 * kKeptInstructionsBytesMax);
 }

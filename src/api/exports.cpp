@@ -44,20 +44,21 @@ Result<Reply> export_reply(
     Context& context,
     std::unique_ptr<transfer::Producer> producer,
     ExportFormat format,
-    std::string_view title
+    std::string_view title,
+    store::UserNo user
 ) {
-    auto lease = context.budget.try_lease(transfer::kExportLeaseBytes);
-    if (!lease) {
-        return base::fail(
-            base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded"
-        );
-    }
+    TRY(
+        auto lease,
+        context.budget.try_lease(
+            transfer::kExportLeaseBytes, meter::Purpose::exports, static_cast<std::int64_t>(user)
+        )
+    );
     Reply reply;
     reply.content_type = transfer::media_type_of(format);
     reply.headers.push_back({"content-disposition", export_disposition(title, transfer::extension_of(format))});
     reply.headers.push_back({"cache-control", "no-store"});
     reply.headers.push_back({"content-security-policy", "sandbox; default-src 'none'"});
-    reply.streamer = std::make_unique<ExportStreamer>(std::move(producer), *std::move(lease));
+    reply.streamer = std::make_unique<ExportStreamer>(std::move(producer), std::move(lease));
     return reply;
 }
 
@@ -73,7 +74,7 @@ Task<Result<Reply>> export_one(Context& context, Exchange& exchange) {
         auto opened,
         co_await transfer::export_conversation(std::move(sources), user_of(exchange), id, *format)
     );
-    co_return export_reply(context, std::move(opened.producer), *format, opened.title);
+    co_return export_reply(context, std::move(opened.producer), *format, opened.title, user_of(exchange));
 }
 
 Task<Result<Reply>> export_all(Context& context, Exchange& exchange) {
@@ -83,14 +84,14 @@ Task<Result<Reply>> export_all(Context& context, Exchange& exchange) {
     }
     transfer::ExportSources sources{context.store, context.blobs, context.version};
     auto producer = transfer::export_everything(std::move(sources), user_of(exchange));
-    co_return export_reply(context, std::move(producer), ExportFormat::ndjson, "confab-export");
+    co_return export_reply(context, std::move(producer), ExportFormat::ndjson, "confab-export", user_of(exchange));
 }
 
 }  // namespace
 
 void add_export_routes(Routes& routes) {
-    routes.add("GET", "/api/conversations/{id}/export", Access::user, export_one);
-    routes.add("GET", "/api/export", Access::user, export_all);
+    routes.add("GET", "/api/conversations/{id}/export", Access::user, export_one).load = web::Load::background;
+    routes.add("GET", "/api/export", Access::user, export_all).load = web::Load::background;
 }
 
 }  // namespace confab::api

@@ -1,4 +1,5 @@
 // /v1/files: images, uploaded and served piece by piece.
+#include "api/blob_reply.hpp"
 #include "api/body.hpp"
 #include "api/routes.hpp"
 #include "base/clock.hpp"
@@ -18,11 +19,6 @@ using web::MultipartParser;
 
 constexpr std::uint64_t kFormBytesMax = 64 * 1024;  // of an upload besides the file itself
 constexpr std::size_t kPurposeBytesMax = 64;
-constexpr std::uint64_t kServeLeaseBytes = 2 * store::kBlobPieceBytes;
-
-std::unexpected<base::Error> overloaded() {
-    return fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
-}
 
 std::unexpected<base::Error> malformed(std::string message, std::string param = {}) {
     return fail(Errc::invalid_request, std::move(message), "malformed_multipart", std::move(param));
@@ -161,9 +157,11 @@ Reply file_reply(const store::StoredFile& file) {
 
 Task<Result<Reply>> create_file(Context& context, Exchange& exchange) {
     CO_TRY(const std::string boundary, web::form_boundary(exchange.request().header("content-type")));
-    const auto lease = context.budget.try_lease(kUploadLeaseBytes);
+    const auto lease = context.budget.try_lease(
+        kUploadLeaseBytes, meter::Purpose::uploads, exchange.request().caller.user_no
+    );
     if (!lease) {
-        co_return overloaded();
+        co_return std::unexpected(lease.error());
     }
     Upload upload(context.blobs, boundary);
     while (true) {
@@ -215,91 +213,17 @@ Task<Result<Reply>> delete_file(Context& context, Exchange& exchange) {
     co_return web::json_reply(std::move(body));
 }
 
-// ---- serving the content ----
-
-class BlobStreamer final : public web::Streamer {
-public:
-    // `first` is the beginning, read before the head went out, so that a missing blob is a 404.
-    BlobStreamer(store::BlobDisk& blobs, const store::StoredFile& file, std::string first, meter::Lease lease)
-        : blobs_(blobs),
-          hash_(file.hash),
-          bytes_(static_cast<std::uint64_t>(file.bytes)),
-          piece_(std::move(first)),
-          lease_(std::move(lease)) {}
-
-    Task<void> stream(web::StreamWriter& writer) override {
-        std::uint64_t sent = 0;
-        while (co_await writer.write(piece_)) {
-            sent += piece_.size();
-            if (sent >= bytes_) {
-                co_return;
-            }
-            auto next = co_await blobs_.read(hash_, sent, store::kBlobPieceBytes);
-            if (!next || next->empty()) {
-                throw std::runtime_error("a blob ends early");  // the client sees that the answer is not whole
-            }
-            piece_ = *std::move(next);
-        }
-    }
-
-private:
-    store::BlobDisk& blobs_;
-    const store::Sha256 hash_;
-    const std::uint64_t bytes_;
-    std::string piece_;
-    const meter::Lease lease_;
-};
-
-// RFC 8187: everything but the plainest characters is escaped.
-std::string disposition_of(const std::string& filename) {
-    std::string text = "inline; filename*=UTF-8''";
-    for (const char c : filename) {
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-                           c == '-' || c == '_';
-        if (plain) {
-            text += c;
-        } else {
-            const auto byte = static_cast<std::uint8_t>(c);
-            text.append("%").append(base::to_hex({&byte, 1}));
-        }
-    }
-    return text;
-}
-
-bool names_etag(std::string_view if_none_match, std::string_view etag) {
-    return if_none_match == "*" || if_none_match.find(etag) != std::string_view::npos;
-}
-
 Task<Result<Reply>> get_content(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, parse_file_id(exchange.request()));
-    CO_TRY(const auto file, co_await context.store.find_file(user_of(exchange), id));
-    const std::string etag = "\"" + base::to_hex(file.hash) + "\"";
-    Reply reply;
-    reply.content_type = file.media_type;
-    reply.headers.push_back({"etag", etag});
-    reply.headers.push_back({"cache-control", "private, max-age=31536000, immutable"});
-    reply.headers.push_back({"vary", "authorization, cookie"});
-    reply.headers.push_back({"content-security-policy", "sandbox; default-src 'none'"});
-    reply.headers.push_back({"cross-origin-resource-policy", "same-origin"});
-    reply.headers.push_back({"content-disposition", disposition_of(file.filename)});
-    if (names_etag(exchange.request().header("if-none-match"), etag)) {
-        reply.status = 304;
-        co_return reply;
-    }
-    auto lease = context.budget.try_lease(kServeLeaseBytes);
-    if (!lease) {
-        co_return overloaded();
-    }
-    CO_TRY(auto first, co_await context.blobs.read(file.hash, 0, store::kBlobPieceBytes));
-    reply.streamer = std::make_unique<BlobStreamer>(context.blobs, file, std::move(first), *std::move(lease));
-    co_return reply;
+    CO_TRY(auto file, co_await context.store.find_file(user_of(exchange), id));
+    co_return co_await blob_reply(context, exchange.request(), std::move(file), exchange.request().caller.user_no);
 }
 
 }  // namespace
 
 void add_file_routes(Routes& routes) {
     constexpr std::uint64_t kUploadBytesMax = store::kFileBytesMax + kFormBytesMax;
-    routes.add_streaming("POST", "/v1/files", Access::user, create_file, kUploadBytesMax, "file_too_large");
+    routes.add_streaming("POST", "/v1/files", Access::user, create_file, kUploadBytesMax, "file_too_large").load = web::Load::upload;
     routes.add("GET", "/v1/files", Access::user, list_files);
     routes.add("GET", "/v1/files/{id}", Access::user, get_file);
     routes.add("DELETE", "/v1/files/{id}", Access::user, delete_file);

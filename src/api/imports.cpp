@@ -40,11 +40,11 @@ Task<Result<store::ImportJob>> receive(transfer::ImportService::Upload& upload, 
 
 Task<Result<Reply>> create_import(Context& context, Exchange& exchange) {
     CO_TRY(auto filename, parse_filename(exchange.request()));
-    const auto lease = context.budget.try_lease(kUploadLeaseBytes);
+    const auto lease = context.budget.try_lease(
+        kUploadLeaseBytes, meter::Purpose::uploads, exchange.request().caller.user_no
+    );
     if (!lease) {
-        co_return base::fail(
-            base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded"
-        );
+        co_return std::unexpected(lease.error());
     }
     CO_TRY(auto upload, co_await context.imports.begin_upload(user_of(exchange), std::move(filename)));
     auto job = co_await receive(*upload, exchange);
@@ -79,7 +79,7 @@ Task<Result<Reply>> cancel_import(Context& context, Exchange& exchange) {
 void add_import_routes(Routes& routes) {
     routes.add_streaming(
         "POST", "/api/imports", Access::user, create_import, transfer::kUploadBytesMax, "import_too_large"
-    );
+    ).load = web::Load::upload;
     routes.add("GET", "/api/imports", Access::user, list_imports);
     routes.add("GET", "/api/imports/{id}", Access::user, get_import);
     routes.add("DELETE", "/api/imports/{id}", Access::user, cancel_import);

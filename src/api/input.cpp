@@ -125,10 +125,6 @@ Result<NewItem> parse_item(const json::value& value, const std::string& param) {
     return item;
 }
 
-std::unexpected<base::Error> out_of_memory() {
-    return base::fail(base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
-}
-
 }  // namespace
 
 Result<std::int64_t> check_parts(const json::array& parts, const std::string& param) {
@@ -177,9 +173,9 @@ Task<Result<std::vector<NewItem>>> resolve_references(Context& context, store::U
     if (input.references.empty()) {
         co_return std::move(input.items);
     }
-    auto lease = context.budget.try_lease(kReferredBytesMax);
+    auto lease = context.budget.try_lease(kReferredBytesMax, meter::Purpose::bodies, static_cast<std::int64_t>(user));
     if (!lease) {
-        co_return out_of_memory();
+        co_return std::unexpected(lease.error());
     }
     std::vector<store::ItemId> ids;
     for (const ItemReference& reference : input.references) {
@@ -203,10 +199,10 @@ Task<Result<std::vector<NewItem>>> resolve_references(Context& context, store::U
     for (const store::Item& item : *found) {
         bytes += item.body.size();
     }
-    lease.reset();
-    lease = context.budget.try_lease(bytes);
+    lease->release();
+    lease = context.budget.try_lease(bytes, meter::Purpose::bodies, static_cast<std::int64_t>(user));
     if (!lease) {
-        co_return out_of_memory();
+        co_return std::unexpected(lease.error());
     }
     input.lease = std::move(*lease);
     for (std::size_t i = 0; i < found->size(); ++i) {

@@ -1,9 +1,13 @@
 // /v1/conversations/{id}/items: the messages of a conversation, page by page.
+#include <sstream>
+
 #include "api/conversation_json.hpp"
+#include "api/idempotency.hpp"
 #include "api/input.hpp"
 #include "api/input_images.hpp"
 #include "api/routes.hpp"
 #include "chat/item_json.hpp"
+#include "store/derived_id.hpp"
 
 namespace confab::api {
 
@@ -90,7 +94,22 @@ Task<Result<Reply>> list_items(Context& context, Exchange& exchange) {
     co_return web::json_reply(render_item_page(page));
 }
 
-Task<Result<Reply>> add_items(Context& context, Exchange& exchange) {
+// Ids that follow from the call's: whoever carries it out again adds nothing.
+void name_items(std::vector<store::NewItem>& items, const std::string& call) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        items[i].id = store::derived_item_id(items[i].id.type(), {call, std::to_string(i)});
+    }
+}
+
+std::string names_of(const std::vector<store::Item>& items) {
+    std::string names;
+    for (const store::Item& item : items) {
+        names += (names.empty() ? "" : " ") + item.id.str();
+    }
+    return names;
+}
+
+Task<Result<Reply>> add_items(Context& context, Exchange& exchange, Once* once) {
     CO_TRY(const auto id, parse_path_id<store::ConversationId>(exchange.request(), 0, "Conversation"));
     CO_TRY(auto object, parse_body(exchange.request()));
     CO_TRY_VOID(co_await take_input_images(context, user_of(exchange), object, "items"));
@@ -101,10 +120,41 @@ Task<Result<Reply>> add_items(Context& context, Exchange& exchange) {
     }
     CO_TRY(auto input, parse_input(*given, "items", kItemsPerCallMax));
     CO_TRY(auto items, co_await resolve_references(context, user_of(exchange), input));
+    if (once != nullptr) {
+        name_items(items, once->made);
+    }
     store::Page<store::Item> added;
     CO_TRY(added.rows, co_await context.store.append_items(user_of(exchange), id, std::move(items)));
+    if (once != nullptr) {
+        once->made = names_of(added.rows);
+    }
     co_return web::json_reply(render_list(added, chat::render_item));
 }
+
+// Of a call that was interrupted the name is known, not yet the items: it is safe to carry out again.
+Task<Result<std::optional<Reply>>> find_added(Context& context, Exchange& exchange, std::string made) {
+    std::vector<store::ItemId> ids;
+    std::istringstream names(made);
+    for (std::string name; names >> name;) {
+        if (const auto id = store::ItemId::parse(name)) {
+            ids.push_back(*id);
+        }
+    }
+    if (ids.empty()) {
+        co_return std::nullopt;
+    }
+    store::Page<store::Item> added;
+    CO_TRY(added.rows, co_await context.store.find_items(user_of(exchange), std::move(ids), web::kBodyBytesMax));
+    co_return web::json_reply(render_list(added, chat::render_item));
+}
+
+constexpr RepeatableRoute kAddItems{
+    "/v1/conversations/{id}/items",
+    [](Context& /*context*/) { return base::to_hex(base::make_uuid_v7()); },
+    add_items,
+    find_added,
+    true
+};
 
 Task<Result<Reply>> get_item(Context& context, Exchange& exchange) {
     CO_TRY(const auto path, parse_item_path(exchange.request()));
@@ -127,7 +177,7 @@ Task<Result<Reply>> delete_item(Context& context, Exchange& exchange) {
 void add_item_routes(Routes& routes) {
     const std::string root = "/v1/conversations/{id}/items";
     routes.add("GET", root, Access::user, list_items);
-    routes.add("POST", root, Access::user, add_items, web::kBodyBytesMax);
+    routes.add("POST", root, Access::user, repeatable<kAddItems>, web::kBodyBytesMax);
     routes.add("GET", root + "/{item}", Access::user, get_item);
     routes.add("DELETE", root + "/{item}", Access::user, delete_item);
 }

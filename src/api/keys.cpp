@@ -1,5 +1,8 @@
 // /api/keys: one's own API keys.
+#include <limits>
+
 #include "api/body.hpp"
+#include "api/key_json.hpp"
 #include "api/routes.hpp"
 
 namespace confab::api {
@@ -8,48 +11,37 @@ namespace {
 
 using web::Access;
 
-void render_key(base::JsonWriter& out, const store::ApiKey& key, std::string_view secret) {
-    out.begin_object();
-    out.member("id", key.id.str());
-    out.member("name", key.name);
-    out.member("prefix", key.prefix);
-    out.member("created_at", key.created_at);
-    out.key("last_used_at");
-    if (key.last_used_at) {
-        out.value(*key.last_used_at);
-    } else {
-        out.value(nullptr);
+Result<std::vector<std::string>> parse_models(const Fields& fields) {
+    TRY(const json::array* given, fields.array("models"));
+    std::vector<std::string> models;
+    for (const json::value& model : given != nullptr ? *given : json::array()) {
+        if (!model.is_string()) {
+            return base::invalid("models", "'models' holds names of models.", "invalid_type");
+        }
+        models.emplace_back(std::string_view(model.get_string()));
     }
-    if (!secret.empty()) {
-        out.member("key", secret);
-    }
-    out.end_object();
+    return models;
 }
 
 Task<Result<Reply>> list_keys(Context& context, Exchange& exchange) {
-    CO_TRY(const auto keys, co_await context.store.list_keys(user_of(exchange)));
-    std::string body;
-    base::JsonWriter out(body);
-    out.begin_object();
-    out.member("object", "list");
-    out.key("data");
-    out.begin_array();
-    for (const store::ApiKey& key : keys) {
-        render_key(out, key, {});
-    }
-    out.end_array();
-    out.end_object();
+    CO_TRY(auto body, co_await render_keys_of(context, user_of(exchange)));
     co_return web::json_reply(std::move(body));
 }
 
 Task<Result<Reply>> create_key(Context& context, Exchange& exchange) {
     CO_TRY(const auto object, parse_body(exchange.request()));
     const Fields fields(object);
-    CO_TRY(auto name, fields.required_text("name"));
-    CO_TRY(const auto made, co_await context.accounts.add_key(user_of(exchange), std::move(name)));
+    auth::NewKey wanted;
+    CO_TRY(wanted.name, fields.required_text("name"));
+    CO_TRY(wanted.models, parse_models(fields));
+    CO_TRY(const auto read_only, fields.boolean("read_only"));
+    wanted.read_only = read_only.value_or(false);
+    CO_TRY(wanted.expires_at, fields.integer("expires_at", 0, std::numeric_limits<std::int64_t>::max()));
+    CO_TRY(const auto made, co_await context.accounts.add_key(user_of(exchange), std::move(wanted)));
     std::string body;
     base::JsonWriter out(body);
-    render_key(out, made.first, made.second);
+    render_key(out, made.first, {}, made.second);
+    exchange.request().audit.object = made.first.id.str();
     co_return web::json_reply(std::move(body), 201);
 }
 
@@ -70,8 +62,8 @@ Task<Result<Reply>> revoke_key(Context& context, Exchange& exchange) {
 // A stolen key must not be able to make itself a successor: keys are managed with the cookie.
 void add_key_routes(Routes& routes) {
     routes.add("GET", "/api/keys", Access::cookie_user, list_keys);
-    routes.add("POST", "/api/keys", Access::cookie_user, create_key);
-    routes.add("DELETE", "/api/keys/{id}", Access::cookie_user, revoke_key);
+    routes.add_audited("POST", "/api/keys", Access::cookie_user, create_key, "key_made");
+    routes.add_audited("DELETE", "/api/keys/{id}", Access::cookie_user, revoke_key, "key_revoked");
 }
 
 }  // namespace confab::api

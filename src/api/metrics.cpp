@@ -1,6 +1,7 @@
 #include "api/metrics.hpp"
 
-#include <functional>
+#include <limits>
+#include <vector>
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
@@ -11,172 +12,172 @@ namespace confab::api {
 
 namespace {
 
-class Families {
+using meter::Histogram;
+using meter::MeterKind;
+using meter::MeterLabel;
+using meter::MeterVisitor;
+
+class PrometheusText final : public MeterVisitor {
 public:
-    void counter(const char* name, const char* help, const meter::Counter& counter) {
-        add(name, help, prometheus::MetricType::Counter).counter.value = static_cast<double>(counter.value());
-    }
-
-    void gauge(const char* name, const char* help, double value) {
-        add(name, help, prometheus::MetricType::Gauge).gauge.value = value;
-    }
-
-    void gauge(const char* name, const char* help, const meter::Gauge& value) {
-        gauge(name, help, static_cast<double>(value.value()));
-    }
-
-    // One family with a metric for each model server.
-    void of_upstreams(
-        const char* name,
-        const char* help,
-        prometheus::MetricType type,
-        const llm::Catalog& catalog,
-        const std::function<double(const llm::UpstreamSlots&)>& value
-    ) {
-        prometheus::MetricFamily family;
-        family.name = name;
-        family.help = help;
-        family.type = type;
-        for (const llm::UpstreamState& state : catalog.upstreams) {
-            prometheus::ClientMetric metric;
-            metric.label.push_back({"upstream", state.upstream->name});
-            (type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value) =
-                value(*state.upstream->slots);
-            family.metric.push_back(std::move(metric));
+    void value(MeterKind kind, const char* name, const char* help, double value, MeterLabel label) override {
+        const bool grows = kind == MeterKind::counter;
+        auto& metric = add(name, help, grows ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge);
+        if (!label.name.empty()) {
+            metric.label.push_back({std::string(label.name), std::string(label.value)});
         }
-        families_.push_back(std::move(family));
+        (grows ? metric.counter.value : metric.gauge.value) = value;
+    }
+
+    void histogram(const char* name, const char* help, const Histogram& histogram, double scale) override {
+        auto& shown = add(name, help, prometheus::MetricType::Histogram).histogram;
+        const auto bounds = histogram.bounds();
+        for (std::size_t i = 0; i <= bounds.size(); ++i) {
+            const bool last = i == bounds.size();
+            shown.sample_count += histogram.count(i);
+            prometheus::ClientMetric::Bucket bucket;
+            bucket.cumulative_count = shown.sample_count;
+            bucket.upper_bound =
+                last ? std::numeric_limits<double>::infinity() : static_cast<double>(bounds[i]) * scale;
+            shown.bucket.push_back(bucket);
+        }
+        shown.sample_sum = static_cast<double>(histogram.sum()) * scale;
     }
 
     std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
 
 private:
     prometheus::ClientMetric& add(const char* name, const char* help, prometheus::MetricType type) {
-        prometheus::MetricFamily family;
-        family.name = name;
-        family.help = help;
-        family.type = type;
-        family.metric.emplace_back();
-        families_.push_back(std::move(family));
-        return families_.back().metric.front();
+        if (families_.empty() || families_.back().name != name) {
+            prometheus::MetricFamily family;
+            family.name = name;
+            family.help = help;
+            family.type = type;
+            families_.push_back(std::move(family));
+        }
+        return families_.back().metric.emplace_back();
     }
 
     std::vector<prometheus::MetricFamily> families_;
 };
 
-void add_store(Families& families, const meter::StoreCounters& store) {
-    families.counter(
-        "confab_store_connections_opened_total",
-        "Database connections opened since the start.",
-        store.connections_opened
-    );
-    families.gauge("confab_store_connections_live", "Database connections open now.", store.connections_live);
-    families.counter("confab_store_statements_prepared_total", "SQL statements prepared.", store.statements_prepared);
-    families.counter(
-        "confab_store_statements_reused_total", "Uses of a statement that was prepared before.", store.statements_reused
-    );
-    families.gauge("confab_store_statements_live", "Prepared statements held.", store.statements_live);
-    families.counter("confab_store_commits_total", "Transactions committed.", store.commits);
-    families.counter(
-        "confab_store_operations_total",
-        "Write operations; divided by commits, the size of a group commit.",
-        store.operations
-    );
-    families.gauge("confab_store_writer_queue_depth", "Write operations waiting.", store.writer_queue_depth);
-    families.gauge("confab_store_wal_bytes", "Size of the write-ahead log.", store.wal_bytes);
-    families.counter("confab_store_read_timeouts_total", "Reads broken off after 2 s.", store.read_timeouts);
-}
+class JsonMembers final : public MeterVisitor {
+public:
+    explicit JsonMembers(base::JsonWriter& out) : out_(out) {}
 
-void add_http(Families& families, const meter::HttpCounters& http) {
-    families.counter("confab_http_connections_opened_total", "Client connections accepted.", http.connections_opened);
-    families.gauge("confab_http_connections_live", "Client connections open now.", http.connections_live);
-    families.counter("confab_http_requests_total", "Requests received.", http.requests);
-    families.counter("confab_http_requests_refused_total", "Requests that the gate refused.", http.refused_requests);
-    families.counter("confab_http_responses_4xx_total", "Answers with a status from 400 to 499.", http.responses_4xx);
-    families.counter("confab_http_responses_5xx_total", "Answers with a status from 500 to 599.", http.responses_5xx);
-    families.counter("confab_http_received_bytes_total", "Bytes received from clients.", http.bytes_received);
-    families.counter("confab_http_sent_bytes_total", "Bytes sent to clients.", http.bytes_sent);
-}
+    void value(
+        MeterKind /*kind*/,
+        const char* name,
+        const char* /*help*/,
+        double value,
+        MeterLabel label
+    ) override {
+        if (label.name.empty()) {
+            close();
+            out_.member(name, value);
+            return;
+        }
+        if (open_ != name) {
+            close();
+            open_ = name;
+            out_.key(name);
+            out_.begin_object();
+        }
+        out_.member(label.value, value);
+    }
 
-void add_runs(Families& families, const meter::RunCounters& runs) {
-    families.counter("confab_runs_started_total", "Answers begun.", runs.started);
-    families.counter("confab_runs_completed_total", "Answers that ended regularly, cut off or not.", runs.completed);
-    families.counter("confab_runs_failed_total", "Answers that failed.", runs.failed);
-    families.counter("confab_runs_cancelled_total", "Answers that somebody stopped.", runs.cancelled);
-    families.counter("confab_runs_recovered_total", "Answers found unfinished at the start.", runs.recovered);
-    families.counter("confab_run_viewers_dropped_total", "Viewers dropped for being too slow.", runs.viewers_dropped);
-    families.gauge("confab_runs_live", "Answers being made now.", runs.live);
-    families.gauge("confab_run_viewers_live", "Connections that watch an answer now.", runs.viewers_live);
-}
+    void histogram(const char* name, const char* /*help*/, const Histogram& histogram, double scale) override {
+        close();
+        out_.key(name);
+        out_.begin_object();
+        out_.key("bounds");
+        out_.begin_array();
+        for (const std::uint64_t bound : histogram.bounds()) {
+            out_.value(static_cast<double>(bound) * scale);
+        }
+        out_.end_array();
+        out_.key("counts");
+        out_.begin_array();
+        for (std::size_t i = 0; i <= histogram.bounds().size(); ++i) {
+            out_.value(histogram.count(i));
+        }
+        out_.end_array();
+        out_.member("sum", static_cast<double>(histogram.sum()) * scale);
+        out_.end_object();
+    }
 
-void add_upstream(Families& families, const meter::UpstreamCounters& upstream) {
-    families.counter("confab_upstream_requests_total", "Requests sent to model servers.", upstream.requests);
-    families.counter(
-        "confab_upstream_connections_opened_total", "Connections opened to model servers.", upstream.connections_opened
-    );
-    families.counter(
-        "confab_upstream_connections_reused_total",
-        "Requests that found a connection in the pool.",
-        upstream.connections_reused
-    );
-    families.gauge("confab_upstream_requests_live", "Requests to model servers under way.", upstream.requests_live);
-    families.counter(
-        "confab_upstream_received_bytes_total", "Bytes received from model servers.", upstream.bytes_received
-    );
-}
+    // Of the labelled meter that is being written, if there is one.
+    void close() {
+        if (!open_.empty()) {
+            out_.end_object();
+            open_ = {};
+        }
+    }
 
-void add_slots(Families& families, const llm::Catalog& catalog) {
+private:
+    base::JsonWriter& out_;
+    std::string_view open_;
+};
+
+void visit_slots(MeterVisitor& visitor, const llm::Catalog& catalog) {
     using llm::UpstreamSlots;
-    constexpr auto kGauge = prometheus::MetricType::Gauge;
-    constexpr auto kCounter = prometheus::MetricType::Counter;
-    const auto of = [&](const char* name, const char* help, prometheus::MetricType type, auto value) {
-        families.of_upstreams(name, help, type, catalog, [value](const UpstreamSlots& slots) {
-            return static_cast<double>(value(slots));
-        });
+    const auto of = [&](MeterKind kind, const char* name, const char* help, auto value) {
+        for (const llm::UpstreamState& state : catalog.upstreams) {
+            const double now = static_cast<double>(value(*state.upstream->slots));
+            visitor.value(kind, name, help, now, {"upstream", state.upstream->name});
+        }
     };
-    of("confab_upstream_slots_limit", "Requests that a model server seems to bear at once.", kGauge, [](auto& slots) {
+    constexpr auto kGauge = MeterKind::gauge;
+    constexpr auto kCounter = MeterKind::counter;
+    of(kGauge, "confab_upstream_slots_limit", "Requests that a model server seems to bear at once.", [](auto& slots) {
         return slots.counts().limit;
     });
-    of("confab_upstream_slots_in_use", "Requests that hold a slot now.", kGauge, [](auto& slots) {
+    of(kGauge, "confab_upstream_slots_in_use", "Requests that hold a slot now.", [](auto& slots) {
         return slots.counts().in_use;
     });
-    of("confab_upstream_slots_waiting", "Requests that wait for a slot now.", kGauge, [](auto& slots) {
+    of(kGauge, "confab_upstream_slots_waiting", "Requests that wait for a slot now.", [](auto& slots) {
         return slots.counts().waiting;
     });
-    of("confab_upstream_refusals_total", "Requests that a model server refused for load.", kCounter, [](auto& slots) {
+    of(kCounter, "confab_upstream_refusals_total", "Requests that a model server refused for load.", [](auto& slots) {
         return slots.refusals.value();
     });
-    of("confab_upstream_retries_total", "Requests that were sent again.", kCounter, [](auto& slots) {
+    of(kCounter, "confab_upstream_retries_total", "Requests that were sent again.", [](auto& slots) {
         return slots.retries.value();
     });
-    of("confab_upstream_busy_total", "Requests turned away without a slot.", kCounter, [](auto& slots) {
+    of(kCounter, "confab_upstream_busy_total", "Requests turned away without a slot.", [](auto& slots) {
         return slots.busy.value();
     });
 }
 
 }  // namespace
 
-std::string render_metrics(
-    const meter::Counters& counters,
-    const meter::ByteBudget& budget,
-    const llm::Catalog& catalog,
-    const meter::TitleCounters& titles
-) {
-    Families families;
-    add_store(families, counters.store);
-    add_http(families, counters.http);
-    add_runs(families, counters.runs);
-    add_upstream(families, counters.upstream);
-    add_slots(families, catalog);
-    families.counter("confab_titles_made_total", "Titles that a model found.", titles.made);
-    families.counter("confab_titles_failed_total", "Titles that a model was asked for in vain.", titles.failed);
-    families.counter("confab_titles_dropped_total", "Titles given up for other work.", titles.dropped);
-    families.gauge(
-        "confab_budget_limit_bytes", "Bytes that buffers may hold at once.", static_cast<double>(budget.bytes_max())
-    );
-    families.gauge(
-        "confab_budget_leased_bytes", "Bytes that buffers hold now.", static_cast<double>(budget.bytes_leased())
-    );
-    return families.text();
+void visit_meters(const MeterSources& sources, MeterVisitor& visitor) {
+    meter::visit_process(visitor, sources.started_at);
+    meter::visit_counters(visitor, sources.counters);
+    visit_slots(visitor, *sources.upstreams.snapshot());
+    meter::visit_queues(visitor, sources.queues());
+    visitor.counter("confab_titles_made_total", "Titles that a model found.", sources.titles.made);
+    visitor.counter("confab_titles_failed_total", "Titles that a model was asked for in vain.", sources.titles.failed);
+    visitor.counter("confab_titles_dropped_total", "Titles given up for other work.", sources.titles.dropped);
+    visitor.counter("confab_trace_spans_exported_total", "Spans that the collector has taken.", sources.tracer.exported);
+    visitor.counter("confab_trace_spans_dropped_total", "Spans lost: collector slow or gone.", sources.tracer.dropped);
+    const double waiting = static_cast<double>(sources.tracer.waiting());
+    visitor.gauge("confab_trace_queue_depth", "Spans waiting to be sent.", waiting);
+    meter::visit_pressure(visitor, sources.pressure);
+    meter::visit_budget(visitor, sources.budget);
+}
+
+std::string render_metrics(const MeterSources& sources) {
+    PrometheusText text;
+    visit_meters(sources, text);
+    return text.text();
+}
+
+void render_meters(base::JsonWriter& out, const MeterSources& sources) {
+    out.begin_object();
+    JsonMembers members(out);
+    visit_meters(sources, members);
+    members.close();
+    out.end_object();
 }
 
 }  // namespace confab::api

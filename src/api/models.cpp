@@ -33,7 +33,13 @@ llm::Model demo_model() {
     return model;
 }
 
-Task<Result<Reply>> list_models(Context& context, Exchange& /*exchange*/) {
+// Empty also when the key may not ask it.
+std::string default_model_for_key(const Context& context, const web::Request& request, const llm::Catalog& catalog) {
+    const std::string model = default_model_of(context, request, catalog);
+    return may_ask_listed(context, request, model) ? model : std::string();
+}
+
+Task<Result<Reply>> list_models(Context& context, Exchange& exchange) {
     const auto catalog = co_await context.upstreams.fresh(kListAgeMax);
     std::string body;
     base::JsonWriter out(body);
@@ -41,16 +47,18 @@ Task<Result<Reply>> list_models(Context& context, Exchange& /*exchange*/) {
     out.member("object", "list");
     out.key("data");
     out.begin_array();
-    if (catalog->is_demo()) {
+    if (catalog->is_demo() && may_ask_listed(context, exchange.request(), llm::kDemoModel)) {
         render_model(out, demo_model(), "confab");
     }
     for (const llm::UpstreamState& state : catalog->upstreams) {
         for (const llm::Model& model : state.models) {
-            render_model(out, model, state.upstream->name);
+            if (may_ask_listed(context, exchange.request(), model.id)) {
+                render_model(out, model, state.upstream->name);
+            }
         }
     }
     out.end_array();
-    out.member_or_null("default_model", catalog->default_model());
+    out.member_or_null("default_model", default_model_for_key(context, exchange.request(), *catalog));
     out.key("upstreams");
     out.begin_array();
     for (const llm::UpstreamState& state : catalog->upstreams) {
@@ -72,18 +80,19 @@ Task<Result<Reply>> get_model(Context& context, Exchange& exchange) {
     const std::string name = exchange.request().path.substr(std::string_view("/v1/models/").size());
     std::string body;
     base::JsonWriter out(body);
-    if (catalog->is_demo() && name == llm::kDemoModel) {
+    const bool allowed = may_ask_listed(context, exchange.request(), name);
+    if (allowed && catalog->is_demo() && name == llm::kDemoModel) {
         render_model(out, demo_model(), "confab");
     }
     for (const llm::UpstreamState& state : catalog->upstreams) {
         for (const llm::Model& model : state.models) {
-            if (model.id == name && body.empty()) {
+            if (allowed && model.id == name && body.empty()) {
                 render_model(out, model, state.upstream->name);
             }
         }
     }
     if (body.empty()) {
-        co_return base::not_found("The model '" + name + "' does not exist.", "model_not_found", "model");
+        co_return unknown_model(name);
     }
     co_return web::json_reply(std::move(body));
 }

@@ -28,17 +28,16 @@ Task<Result<Reply>> get_metrics(Context& context, Exchange& exchange) {
     }
     Reply reply;
     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    const auto catalog = context.upstreams.snapshot();
-    reply.body = render_metrics(context.counters, context.budget, *catalog, context.titles);
+    reply.body = render_metrics(context.meters);
     co_return reply;
 }
 
 }  // namespace
 
 void add_operation_routes(Routes& routes) {
-    routes.add("GET", "/healthz", Access::open, get_health);
-    routes.add("GET", "/readyz", Access::open, get_readiness);
-    routes.add("GET", "/metrics", Access::open, get_metrics);
+    routes.add("GET", "/healthz", Access::open, get_health).load = web::Load::essential;
+    routes.add("GET", "/readyz", Access::open, get_readiness).load = web::Load::essential;
+    routes.add("GET", "/metrics", Access::open, get_metrics).load = web::Load::essential;
 }
 
 }  // namespace confab::api

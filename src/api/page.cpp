@@ -58,6 +58,20 @@ Task<Result<Reply>> serve_page(Context& /*context*/, Exchange& exchange) {
     return serve(std::string(web::kIndexPath), exchange);
 }
 
+// The page that shows what is shared: found by no search engine. Its images come with a header that an <img> cannot send,
+// so its script fetches them and shows them from its own memory (blob:).
+Task<Result<Reply>> serve_shared_page(Context& /*context*/, Exchange& exchange) {
+    CO_TRY(auto reply, co_await serve(std::string(web::kIndexPath), exchange));
+    for (web::Header& header : reply.headers) {
+        if (header.name == "content-security-policy") {
+            constexpr std::string_view kImages = "img-src 'self'";
+            header.value.insert(header.value.find(kImages) + kImages.size(), " blob:");
+        }
+    }
+    reply.headers.push_back({"x-robots-tag", "noindex, nofollow"});
+    co_return reply;
+}
+
 Task<Result<Reply>> serve_asset(Context& /*context*/, Exchange& exchange) {
     return serve(exchange.request().path, exchange);
 }
@@ -69,6 +83,7 @@ void add_page_routes(Routes& routes) {
     for (const char* pattern : {"/", "/setup", "/login", "/signup", "/settings", "/settings/{section}", "/c/{id}"}) {
         routes.add("GET", pattern, Access::open, serve_page, kNoBody);
     }
+    routes.add("GET", "/share", Access::open, serve_shared_page, kNoBody);
     for (const char* pattern :
          {"/assets/{file}", "/favicon.svg", "/favicon.ico", "/manifest.webmanifest", "/robots.txt"}) {
         routes.add("GET", pattern, Access::open, serve_asset, kNoBody);

@@ -55,6 +55,26 @@ Task<void> end_activity(Context& context, Exchange& exchange, store::UserNo user
     co_await context.directory.cancel_all_of(user);
 }
 
+// Whom something was done to, as the audit log tells it.
+void note_person(Exchange& exchange, const store::User& user) {
+    exchange.request().audit.object = user.id.str();
+    exchange.request().audit.detail = user.email;
+}
+
+void note_change(Exchange& exchange, const store::User& user, const store::UserPatch& patch) {
+    note_person(exchange, user);
+    web::AuditNote& note = exchange.request().audit;
+    if (patch.suspended) {
+        note.kind = *patch.suspended ? "person_suspended" : "person_restored";
+    }
+    if (patch.role) {
+        note.detail += " role=" + std::string(auth::role_name(*patch.role));
+    }
+    if (patch.name) {
+        note.detail += " name";
+    }
+}
+
 Task<Result<Reply>> list_people(Context& context, Exchange& exchange) {
     CO_TRY(const auto page, parse_page<store::UserId>(exchange.request()));
     CO_TRY(const auto found, co_await context.store.list_people(page));
@@ -75,6 +95,8 @@ Task<Result<Reply>> create_person(Context& context, Exchange& exchange) {
     const std::string made = password ? std::string() : auth::make_password();
     wanted.password = password.value_or(made);
     CO_TRY(const auto user, co_await context.accounts.add_user(std::move(wanted), store::IfFirst::no));
+    note_person(exchange, user);
+    exchange.request().audit.detail += " role=" + std::string(auth::role_name(user.role));
     co_return person_reply(user, 201, made);
 }
 
@@ -92,7 +114,8 @@ Task<Result<Reply>> change_person(Context& context, Exchange& exchange) {
     CO_TRY(patch.name, fields.text("name"));
     CO_TRY(patch.role, parse_role_field(fields));
     CO_TRY(patch.suspended, fields.boolean("suspended"));
-    CO_TRY(const auto user, co_await context.accounts.change_user(id, std::move(patch)));
+    CO_TRY(const auto user, co_await context.accounts.change_user(id, patch));
+    note_change(exchange, user, patch);
     if (!user.may_enter()) {
         co_await end_activity(context, exchange, user.no);
     }
@@ -110,12 +133,14 @@ Task<Result<Reply>> replace_password(Context& context, Exchange& exchange) {
         co_await context.accounts.replace_password(id, std::move(password), session_of(exchange.request()))
     );
     CO_TRY(const auto user, co_await context.store.find_user_by_id(id));
+    note_person(exchange, user);
     co_return person_reply(user, 200, made);
 }
 
 Task<Result<Reply>> end_access(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, person_in_path(exchange));
     CO_TRY(const auto user, co_await context.store.find_user_by_id(id));
+    note_person(exchange, user);
     CO_TRY(const auto ended, co_await context.accounts.end_access(user.no, session_of(exchange.request())));
     co_await end_activity(context, exchange, user.no);
     std::string body;
@@ -130,6 +155,8 @@ Task<Result<Reply>> end_access(Context& context, Exchange& exchange) {
 
 Task<Result<Reply>> delete_person(Context& context, Exchange& exchange) {
     CO_TRY(const auto id, person_in_path(exchange));
+    CO_TRY(const auto person, co_await context.store.find_user_by_id(id));
+    note_person(exchange, person);  // afterwards the address is gone
     CO_TRY(const auto user, co_await context.accounts.delete_user(id));
     co_await end_activity(context, exchange, user);
     co_return deleted_reply(id.str());
@@ -139,12 +166,12 @@ Task<Result<Reply>> delete_person(Context& context, Exchange& exchange) {
 
 void add_people_routes(Routes& routes) {
     routes.add("GET", "/api/admin/users", Access::admin, list_people);
-    routes.add("POST", "/api/admin/users", Access::admin, create_person);
+    routes.add_audited("POST", "/api/admin/users", Access::admin, create_person, "person_made").load = web::Load::sign_in;
     routes.add("GET", "/api/admin/users/{id}", Access::admin, get_person);
-    routes.add("PATCH", "/api/admin/users/{id}", Access::admin, change_person);
-    routes.add("DELETE", "/api/admin/users/{id}", Access::admin, delete_person);
-    routes.add("POST", "/api/admin/users/{id}/password", Access::admin, replace_password);
-    routes.add("POST", "/api/admin/users/{id}/end-access", Access::admin, end_access);
+    routes.add_audited("PATCH", "/api/admin/users/{id}", Access::admin, change_person, "person_changed");
+    routes.add_audited("DELETE", "/api/admin/users/{id}", Access::admin, delete_person, "person_deleted");
+    routes.add_audited("POST", "/api/admin/users/{id}/password", Access::admin, replace_password, "password_reset").load = web::Load::sign_in;
+    routes.add_audited("POST", "/api/admin/users/{id}/end-access", Access::admin, end_access, "access_ended");
 }
 
 }  // namespace confab::api

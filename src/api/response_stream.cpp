@@ -90,12 +90,16 @@ Task<bool> ResponseStreamer::write_watched(web::StreamWriter& writer, const chat
 }
 
 void ResponseStreamer::look_at_viewer(web::StreamWriter& writer, std::chrono::steady_clock::time_point now) {
-    if (writing_ == nullptr || now - progress_at_ < kViewerStuckMax) {
+    const bool pressed = context_.pressure.active(meter::Action::refuse_connections);
+    if (writing_ == nullptr || (!pressed && now - progress_at_ < kViewerStuckMax)) {
         return;
     }
     if (writing_->shown->load(std::memory_order_relaxed) - writing_->start > kViewerLagBytesMax) {
         writing_ = nullptr;  // once
         context_.counters.runs.viewers_dropped.add();
+        if (pressed) {
+            context_.pressure.count(meter::Shed::viewer_dropped);
+        }
         writer.drop();
     }
 }

@@ -2,6 +2,7 @@
 // render.
 #pragma once
 
+#include "api/audit_trail.hpp"
 #include "api/context.hpp"
 
 namespace confab::api {
@@ -14,18 +15,50 @@ public:
     // Without a context it is a table to look at: nothing in it can be called.
     Routes(web::Router& router, Context* context) : router_(router), context_(context) {}
 
-    void add(
+    // What the route costs under pressure may be set in what is returned.
+    web::Route& add(
         std::string method,
         std::string pattern,
         web::Access access,
         HandlerFunction function,
         std::uint64_t body_bytes_max = web::kSmallBodyBytesMax
     ) {
-        router_.add(make(std::move(method), std::move(pattern), access, function, body_bytes_max));
+        return router_.add(make(std::move(method), std::move(pattern), access, function, body_bytes_max));
+    }
+
+    // The same for what the audit log knows as `kind`, one of store::kAuditKinds.
+    web::Route& add_audited(
+        std::string method,
+        std::string pattern,
+        web::Access access,
+        HandlerFunction function,
+        std::string_view kind
+    ) {
+        web::Route route = make(std::move(method), std::move(pattern), access, function, web::kSmallBodyBytesMax);
+        route.audit_kind = kind;
+        if (context_ != nullptr) {
+            route.handler = [&context = *context_, function, kind](Exchange& exchange) {
+                return audited(context, exchange, function, kind);
+            };
+        }
+        return router_.add(std::move(route));
+    }
+
+    // The same for a route that asks a model: the caller's limits count it.
+    web::Route& add_answering(
+        std::string method,
+        std::string pattern,
+        web::Access access,
+        HandlerFunction function,
+        std::uint64_t body_bytes_max
+    ) {
+        web::Route route = make(std::move(method), std::move(pattern), access, function, body_bytes_max);
+        route.makes_answer = true;
+        return router_.add(std::move(route));
     }
 
     // The handler reads the body itself; a larger one is refused with `too_large_code`.
-    void add_streaming(
+    web::Route& add_streaming(
         std::string method,
         std::string pattern,
         web::Access access,
@@ -36,7 +69,7 @@ public:
         web::Route route = make(std::move(method), std::move(pattern), access, function, body_bytes_max);
         route.body_mode = web::BodyMode::streamed;
         route.too_large_code = too_large_code;
-        router_.add(std::move(route));
+        return router_.add(std::move(route));
     }
 
 private:
@@ -69,8 +102,14 @@ static_assert(!AddsWithoutAccess<Routes>);
 
 void add_account_routes(Routes& routes);
 void add_sign_up_routes(Routes& routes);
+void add_openid_routes(Routes& routes);
 void add_people_routes(Routes& routes);
 void add_key_routes(Routes& routes);
+void add_usage_routes(Routes& routes);
+void add_health_routes(Routes& routes);
+void add_price_routes(Routes& routes);
+void add_model_access_routes(Routes& routes);
+void add_limit_routes(Routes& routes);
 void add_model_routes(Routes& routes);
 void add_upstream_routes(Routes& routes);
 void add_conversation_routes(Routes& routes);
@@ -84,16 +123,26 @@ void add_file_routes(Routes& routes);
 void add_export_routes(Routes& routes);
 void add_import_routes(Routes& routes);
 void add_operation_routes(Routes& routes);
+void add_resource_routes(Routes& routes);
 void add_organise_routes(Routes& routes);
 void add_settings_routes(Routes& routes);
+void add_audit_routes(Routes& routes);
+void add_share_routes(Routes& routes);
+void add_shared_routes(Routes& routes);
 void add_page_routes(Routes& routes);
 
 inline void add_all_routes(web::Router& router, Context* context) {
     Routes routes(router, context);
     add_account_routes(routes);
     add_sign_up_routes(routes);
+    add_openid_routes(routes);
     add_people_routes(routes);
     add_key_routes(routes);
+    add_usage_routes(routes);
+    add_health_routes(routes);
+    add_price_routes(routes);
+    add_model_access_routes(routes);
+    add_limit_routes(routes);
     add_model_routes(routes);
     add_upstream_routes(routes);
     add_conversation_routes(routes);
@@ -109,6 +158,10 @@ inline void add_all_routes(web::Router& router, Context* context) {
     add_export_routes(routes);
     add_import_routes(routes);
     add_operation_routes(routes);
+    add_resource_routes(routes);
+    add_audit_routes(routes);
+    add_share_routes(routes);
+    add_shared_routes(routes);
     add_page_routes(routes);
 }
 

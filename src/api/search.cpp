@@ -80,7 +80,7 @@ Task<Result<Reply>> search(Context& context, Exchange& exchange) {
 }  // namespace
 
 void add_search_routes(Routes& routes) {
-    routes.add("GET", "/api/search", Access::user, search);
+    routes.add("GET", "/api/search", Access::user, search).load = web::Load::background;
 }
 
 }  // namespace confab::api

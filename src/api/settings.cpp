@@ -1,6 +1,7 @@
 // /api/settings: what the administrator sets for all. /api/me/settings: what a person sets for oneself.
 #include "api/body.hpp"
 #include "api/routes.hpp"
+#include "api/sharing.hpp"
 #include "api/sign_up.hpp"
 #include "base/text.hpp"
 
@@ -23,6 +24,7 @@ Task<Result<Reply>> render_settings(Context& context) {
     CO_TRY(const auto trash, co_await read_setting(context, store::kSettingTrashDays, trash_default));
     CO_TRY(const auto compaction, co_await read_setting(context, store::kSettingCompaction, "off"));
     CO_TRY(const auto sign_up, co_await sign_up_rules(context));
+    CO_TRY(const bool sharing, co_await sharing_allowed(context));
     std::string body;
     base::JsonWriter out(body);
     out.begin_object();
@@ -33,6 +35,7 @@ Task<Result<Reply>> render_settings(Context& context) {
     out.member("compaction", compaction);
     out.member("signup", sign_up_mode_name(sign_up.mode));
     out.member("signup_role", auth::role_name(sign_up.role));
+    out.member("sharing", sharing ? "on" : "off");
     out.end_object();
     co_return web::json_reply(std::move(body));
 }
@@ -98,6 +101,13 @@ Result<std::vector<Change>> parse_changes(const json::object& object) {
         }
         changes.push_back({store::kSettingCompaction, *std::move(compaction)});
     }
+    TRY(auto sharing, fields.text("sharing"));
+    if (sharing) {
+        if (*sharing != "on" && *sharing != "off") {
+            return base::invalid("sharing", "sharing is 'on' or 'off'.");
+        }
+        changes.push_back({store::kSettingSharing, *std::move(sharing)});
+    }
     TRY_VOID(parse_sign_up(fields, changes));
     return changes;
 }
@@ -110,7 +120,9 @@ Task<Result<Reply>> get_settings(Context& context, Exchange& /*exchange*/) {
 Task<Result<Reply>> change_settings(Context& context, Exchange& exchange) {
     CO_TRY(const auto object, parse_body(exchange.request()));
     CO_TRY(auto changes, parse_changes(object));
+    std::string& names = exchange.request().audit.detail;
     for (Change& change : changes) {
+        names += (names.empty() ? "" : " ") + std::string(change.name);
         CO_TRY_VOID(co_await context.store.put_setting(std::string(change.name), std::move(change.value)));
     }
     co_return co_await render_settings(context);
@@ -152,7 +164,7 @@ Task<Result<Reply>> change_user_settings(Context& context, Exchange& exchange) {
 
 void add_settings_routes(Routes& routes) {
     routes.add("GET", "/api/settings", Access::admin, get_settings);
-    routes.add("PATCH", "/api/settings", Access::admin, change_settings);
+    routes.add_audited("PATCH", "/api/settings", Access::admin, change_settings, "settings_changed");
     routes.add("GET", "/api/me/settings", Access::user, get_user_settings);
     routes.add("PATCH", "/api/me/settings", Access::user, change_user_settings);
 }

@@ -29,9 +29,12 @@ Task<Result<Reply>> sign_up(Context& context, Exchange& exchange) {
     wanted.invitation = invitation.value_or(std::string());
     wanted.user_agent = request.header("user-agent");
     wanted.remote = throttled_address(request);
+    request.audit.tried = wanted.user.email;
+    request.audit.detail = wanted.invitation.empty() ? "without an invitation" : "by invitation";
     CO_TRY(const auto rules, co_await sign_up_rules(context));
     CO_TRY(const auto signed_up, co_await context.accounts.sign_up(rules, std::move(wanted)));
-    co_return signed_in_reply(signed_up.user, signed_up.token, 201);
+    request.audit.actor_no = static_cast<std::int64_t>(signed_up.user.no);
+    co_return signed_in_reply(request, signed_up.user, signed_up.token, 201);
 }
 
 // ---- invitations ----
@@ -99,6 +102,8 @@ Task<Result<Reply>> create_invitation(Context& context, Exchange& exchange) {
     CO_TRY(const auto made, co_await context.accounts.invite(user_of(exchange), std::move(wanted)));
     std::string body;
     render_invitation(body, made.first, made.second);
+    exchange.request().audit.object = made.first.id.str();
+    exchange.request().audit.detail = auth::role_name(made.first.role);
     co_return web::json_reply(std::move(body), 201);
 }
 
@@ -129,6 +134,9 @@ std::optional<SignUpMode> parse_sign_up_mode(std::string_view name) {
 }
 
 Task<Result<auth::SignUpRules>> sign_up_rules(Context& context) {
+    if (!context.sign_in.passwords) {
+        co_return auth::SignUpRules{};  // off: one signs up with a password
+    }
     CO_TRY(const auto mode, co_await context.store.get_setting(std::string(store::kSettingSignUp)));
     CO_TRY(const auto role, co_await context.store.get_setting(std::string(store::kSettingSignUpRole)));
     auth::SignUpRules rules;
@@ -142,10 +150,10 @@ std::string throttled_address(const web::Request& request) {
 }
 
 void add_sign_up_routes(Routes& routes) {
-    routes.add("POST", "/api/auth/signup", Access::open, sign_up);
+    routes.add_audited("POST", "/api/auth/signup", Access::open, sign_up, "sign_up").load = web::Load::sign_in;
     routes.add("GET", "/api/admin/invitations", Access::admin, list_invitations);
-    routes.add("POST", "/api/admin/invitations", Access::admin, create_invitation);
-    routes.add("DELETE", "/api/admin/invitations/{id}", Access::admin, delete_invitation);
+    routes.add_audited("POST", "/api/admin/invitations", Access::admin, create_invitation, "invitation_made");
+    routes.add_audited("DELETE", "/api/admin/invitations/{id}", Access::admin, delete_invitation, "invitation_withdrawn");
 }
 
 }  // namespace confab::api

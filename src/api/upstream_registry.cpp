@@ -39,6 +39,8 @@ Task<Status> UpstreamRegistry::load() {
             upstream.name = base::find_string(entry.get_object(), "name");
             upstream.base_url = base::find_string(entry.get_object(), "base_url");
             upstream.api_key = sealer_.open(base::find_string(entry.get_object(), "api_key")).value_or(std::string());
+            const base::json::value* slots = base::find(entry.get_object(), "slots");
+            upstream.slots_max = slots != nullptr && slots->is_int64() ? slots->get_int64() : 0;
             upstream.source = llm::Upstream::Source::stored;
             stored_.push_back(std::move(upstream));
         }
@@ -55,6 +57,7 @@ std::string UpstreamRegistry::render(const std::vector<llm::Upstream>& stored) c
         out.begin_object();
         out.member("name", upstream.name);
         out.member("base_url", upstream.base_url);
+        out.member("slots", upstream.slots_max);
         out.member("api_key", upstream.api_key.empty() ? std::string() : sealer_.seal(upstream.api_key));
         out.end_object();
     }
@@ -84,6 +87,10 @@ Task<Status> UpstreamRegistry::remove(std::string name) {
     co_return co_await net::run_on(home_, remove_at_home(std::move(name)));
 }
 
+Task<Status> UpstreamRegistry::set_slots(std::string name, std::int64_t slots) {
+    co_return co_await net::run_on(home_, set_slots_at_home(std::move(name), slots));
+}
+
 Task<Status> UpstreamRegistry::add_at_home(llm::Upstream upstream) {
     const bool taken =
         std::ranges::any_of(configured_, named(upstream.name)) || std::ranges::any_of(stored_, named(upstream.name));
@@ -104,15 +111,29 @@ Task<Status> UpstreamRegistry::add_at_home(llm::Upstream upstream) {
 Task<Status> UpstreamRegistry::remove_at_home(std::string name) {
     std::vector<llm::Upstream> next = stored_;
     if (std::erase_if(next, named(name)) == 0) {
-        const bool configured = std::ranges::any_of(configured_, named(name));
-        co_return base::not_found(
-            configured ? "This model server comes from the configuration; remove it there."
-                       : "There is no model server with this name.",
-            configured ? "upstream_configured" : "not_found",
-            "name"
-        );
+        co_return not_stored(name);
     }
     co_return co_await save(std::move(next));
+}
+
+Task<Status> UpstreamRegistry::set_slots_at_home(std::string name, std::int64_t slots) {
+    std::vector<llm::Upstream> next = stored_;
+    const auto found = std::ranges::find_if(next, named(name));
+    if (found == next.end()) {
+        co_return not_stored(name);
+    }
+    found->slots_max = slots;
+    co_return co_await save(std::move(next));
+}
+
+std::unexpected<base::Error> UpstreamRegistry::not_stored(const std::string& name) const {
+    const bool configured = std::ranges::any_of(configured_, named(name));
+    return base::not_found(
+        configured ? "This model server comes from the configuration; change it there."
+                   : "There is no model server with this name.",
+        configured ? "upstream_configured" : "not_found",
+        "name"
+    );
 }
 
 }  // namespace confab::api

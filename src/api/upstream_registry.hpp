@@ -35,10 +35,14 @@ public:
     net::Task<base::Status> add(llm::Upstream upstream);
     // not_found, also for servers from the configuration.
     net::Task<base::Status> remove(std::string name);
+    // How many requests at once the server is sent, from the next one on; 0: as many as it bears. Errors like remove().
+    net::Task<base::Status> set_slots(std::string name, std::int64_t slots);
 
 private:
     net::Task<base::Status> add_at_home(llm::Upstream upstream);
     net::Task<base::Status> remove_at_home(std::string name);
+    net::Task<base::Status> set_slots_at_home(std::string name, std::int64_t slots);
+    std::unexpected<base::Error> not_stored(const std::string& name) const;
     net::Task<base::Status> save(std::vector<llm::Upstream> stored);
     void apply();
     std::string render(const std::vector<llm::Upstream>& stored) const;

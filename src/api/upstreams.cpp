@@ -3,6 +3,7 @@
 #include "api/routes.hpp"
 #include "api/upstream_registry.hpp"
 #include "base/text.hpp"
+#include "llm/upstream_slots.hpp"
 
 namespace confab::api {
 
@@ -19,6 +20,7 @@ void render_upstream(base::JsonWriter& out, const llm::UpstreamState& state) {
     out.member("base_url", state.upstream->base_url);
     out.member("ok", state.ok);
     out.member_or_null("error", state.error);
+    out.member("slots", state.upstream->slots_max);
     out.member("source", state.upstream->source == llm::Upstream::Source::config ? "config" : "stored");
     out.end_object();
 }
@@ -39,6 +41,22 @@ Task<Result<Reply>> list_upstreams(Context& context, Exchange& /*exchange*/) {
     co_return web::json_reply(std::move(body));
 }
 
+Reply upstream_reply(Context& context, const std::string& name, unsigned status) {
+    std::string body;
+    base::JsonWriter out(body);
+    const auto catalog = context.upstreams.snapshot();
+    for (const llm::UpstreamState& state : catalog->upstreams) {
+        if (state.upstream->name == name) {
+            render_upstream(out, state);
+        }
+    }
+    return web::json_reply(body.empty() ? std::string("{}") : std::move(body), status);
+}
+
+Result<std::optional<std::int64_t>> parse_slots(const Fields& fields) {
+    return fields.integer("slots", 0, static_cast<std::int64_t>(llm::kSlotsMax));
+}
+
 Task<Result<Reply>> add_upstream(Context& context, Exchange& exchange) {
     CO_TRY(const auto object, parse_body(exchange.request()));
     const Fields fields(object);
@@ -55,17 +73,24 @@ Task<Result<Reply>> add_upstream(Context& context, Exchange& exchange) {
     if (upstream.api_key.find_first_of("\r\n") != std::string::npos) {
         co_return base::invalid("api_key", "An API key has no line breaks.", "invalid_value");
     }
+    CO_TRY(const auto slots, parse_slots(fields));
+    upstream.slots_max = slots.value_or(0);
     const std::string name = upstream.name;
+    exchange.request().audit.object = name;
     CO_TRY_VOID(co_await context.registry.add(std::move(upstream)));
-    std::string body;
-    base::JsonWriter out(body);
-    const auto catalog = context.upstreams.snapshot();
-    for (const llm::UpstreamState& state : catalog->upstreams) {
-        if (state.upstream->name == name) {
-            render_upstream(out, state);
-        }
+    co_return upstream_reply(context, name, 201);
+}
+
+Task<Result<Reply>> change_upstream(Context& context, Exchange& exchange) {
+    const std::string name = exchange.request().path_arguments[0];
+    CO_TRY(const auto object, parse_body(exchange.request()));
+    CO_TRY(const auto slots, parse_slots(Fields(object)));
+    if (!slots) {
+        co_return base::invalid("slots", "Missing required parameter: 'slots'.", "missing_required_parameter");
     }
-    co_return web::json_reply(body.empty() ? std::string("{}") : std::move(body), 201);
+    exchange.request().audit.detail = "slots=" + std::to_string(*slots);
+    CO_TRY_VOID(co_await context.registry.set_slots(name, *slots));
+    co_return upstream_reply(context, name, 200);
 }
 
 Task<Result<Reply>> remove_upstream(Context& context, Exchange& exchange) {
@@ -109,8 +134,9 @@ Task<Result<Reply>> discover(Context& context, Exchange& /*exchange*/) {
 
 void add_upstream_routes(Routes& routes) {
     routes.add("GET", "/api/upstreams", Access::admin, list_upstreams);
-    routes.add("POST", "/api/upstreams", Access::admin, add_upstream);
-    routes.add("DELETE", "/api/upstreams/{name}", Access::admin, remove_upstream);
+    routes.add_audited("POST", "/api/upstreams", Access::admin, add_upstream, "upstream_added");
+    routes.add_audited("PATCH", "/api/upstreams/{name}", Access::admin, change_upstream, "upstream_changed");
+    routes.add_audited("DELETE", "/api/upstreams/{name}", Access::admin, remove_upstream, "upstream_removed");
     routes.add("POST", "/api/upstreams/discover", Access::admin, discover);
 }
 

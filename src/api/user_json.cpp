@@ -10,10 +10,10 @@ namespace {
 constexpr std::int64_t kCookieMaxAge =
     400 * 24 * 3600;  // seconds, the most browsers keep; the server ends idle sessions sooner
 
-// Not "Secure": without TLS the cookie would never come back, and TLS ends in front of Confab so far.
-std::string session_cookie(std::string_view token, std::int64_t max_age) {
-    return std::string(kSessionCookie) + "=" + std::string(token) +
-           "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(max_age);
+// "Secure" over TLS only: without it the cookie would never come back.
+std::string session_cookie(const web::Request& request, std::string_view token, std::int64_t max_age) {
+    return std::string(session_cookie_name(request)) + "=" + std::string(token) +
+           "; Path=/; HttpOnly; SameSite=Lax; Max-Age=" + std::to_string(max_age) + (request.secure ? "; Secure" : "");
 }
 
 }  // namespace
@@ -38,16 +38,20 @@ std::string render_user_reply(const store::User& user) {
     return body;
 }
 
-web::Reply signed_in_reply(const store::User& user, std::string_view token, unsigned status) {
+web::Reply signed_in_reply(const web::Request& request, const store::User& user, std::string_view token, unsigned status) {
     web::Reply reply = web::json_reply(render_user_reply(user), status);
     if (!token.empty()) {
-        reply.headers.push_back({"set-cookie", session_cookie(token, kCookieMaxAge)});
+        reply.headers.push_back({"set-cookie", new_session_cookie(request, token)});
     }
     return reply;
 }
 
-std::string ended_session_cookie() {
-    return session_cookie("", 0);
+std::string new_session_cookie(const web::Request& request, std::string_view token) {
+    return session_cookie(request, token, kCookieMaxAge);
+}
+
+std::string ended_session_cookie(const web::Request& request) {
+    return session_cookie(request, "", 0);
 }
 
 web::Reply deleted_reply(std::string_view id) {

@@ -17,10 +17,13 @@ void render_user_members(base::JsonWriter& out, const store::User& user);
 std::string render_user_reply(const store::User& user);
 
 // The same, with the session's cookie unless `token` is empty.
-web::Reply signed_in_reply(const store::User& user, std::string_view token, unsigned status);
+web::Reply signed_in_reply(const web::Request& request, const store::User& user, std::string_view token, unsigned status);
+
+// A set-cookie header's value that begins the session.
+std::string new_session_cookie(const web::Request& request, std::string_view token);
 
 // A set-cookie header's value that clears the session's cookie.
-std::string ended_session_cookie();
+std::string ended_session_cookie(const web::Request& request);
 
 // {"id","deleted":true}
 web::Reply deleted_reply(std::string_view id);

@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 
@@ -37,15 +38,24 @@ Task<Result<store::User>> find_user(Accounts& accounts, std::string email) {
     co_return user;
 }
 
-Task<Result<std::string>> add_user(Accounts& accounts, AdminCommand command) {
-    if (command.role != "admin" && command.role != "member") {
-        co_return base::invalid("role", "A role is 'admin' or 'member'.");
+// What is done to a person, for the audit log.
+void note(store::AuditEntry& entry, std::string_view kind, std::string object, std::string detail) {
+    entry.kind = kind;
+    entry.object = std::move(object);
+    entry.detail = std::move(detail);
+}
+
+Task<Result<std::string>> add_user(Accounts& accounts, store::AuditEntry& entry, AdminCommand command) {
+    const auto role = auth::parse_role(command.role);
+    if (!role) {
+        co_return base::invalid("role", "A role is 'admin', 'member' or 'pending'.");
     }
     auth::NewUser user;
     user.email = std::move(command.email);
     user.password = std::move(command.password);
-    user.role = command.role == "admin" ? store::Role::admin : store::Role::member;
+    user.role = *role;
     CO_TRY(const auto added, co_await accounts.add_user(std::move(user), store::IfFirst::no));
+    note(entry, "person_made", added.id.str(), added.email + " role=" + command.role);
     co_return added.email + " was added as " + command.role + ".\n";
 }
 
@@ -62,9 +72,12 @@ Task<Result<std::string>> list_users(Accounts& accounts) {
     co_return text;
 }
 
-Task<Result<std::string>> add_key(Accounts& accounts, AdminCommand command) {
+Task<Result<std::string>> add_key(Accounts& accounts, store::AuditEntry& entry, AdminCommand command) {
     CO_TRY(const auto user, co_await find_user(accounts, command.email));
-    CO_TRY(const auto made, co_await accounts.add_key(user.no, std::move(command.label)));
+    auth::NewKey wanted;
+    wanted.name = std::move(command.label);
+    CO_TRY(const auto made, co_await accounts.add_key(user.no, std::move(wanted)));
+    note(entry, "key_made", made.first.id.str(), user.email);
     co_return made.second + "\n";
 }
 
@@ -85,7 +98,7 @@ Task<Result<std::string>> list_keys(Accounts& accounts, AdminCommand command) {
     co_return text;
 }
 
-Task<Result<std::string>> revoke_key(Accounts& accounts, AdminCommand command) {
+Task<Result<std::string>> revoke_key(Accounts& accounts, store::AuditEntry& entry, AdminCommand command) {
     CO_TRY(const auto users, co_await accounts.store().list_users());
     std::vector<std::pair<store::UserNo, store::KeyId>> found;
     for (const store::User& user : users) {
@@ -105,14 +118,14 @@ Task<Result<std::string>> revoke_key(Accounts& accounts, AdminCommand command) {
         co_return base::invalid("key", "Several keys begin like this. Use the id that 'confab key list' shows.");
     }
     CO_TRY_VOID(co_await accounts.revoke_key(found.front().first, found.front().second));
+    note(entry, "key_revoked", found.front().second.str(), {});
     co_return "The key was revoked.\n";
 }
 
-}  // namespace
-
-Task<Result<std::string>> execute(Accounts& accounts, AdminCommand command) {
+// Fills `entry` when something was changed.
+Task<Result<std::string>> run_command(Accounts& accounts, store::AuditEntry& entry, AdminCommand command) {
     if (command.name == "user add") {
-        co_return co_await add_user(accounts, std::move(command));
+        co_return co_await add_user(accounts, entry, std::move(command));
     }
     if (command.name == "user list") {
         co_return co_await list_users(accounts);
@@ -120,20 +133,34 @@ Task<Result<std::string>> execute(Accounts& accounts, AdminCommand command) {
     if (command.name == "user passwd") {
         CO_TRY(const auto user, co_await find_user(accounts, command.email));
         CO_TRY_VOID(co_await accounts.reset_password(user.email, std::move(command.password)));
+        note(entry, "password_reset", user.id.str(), user.email);
         co_return "The password of " + user.email + " was changed; their sessions have ended.\n";
     }
     if (command.name == "key add") {
-        co_return co_await add_key(accounts, std::move(command));
+        co_return co_await add_key(accounts, entry, std::move(command));
     }
     if (command.name == "key list") {
         co_return co_await list_keys(accounts, std::move(command));
     }
     if (command.name == "key revoke") {
-        co_return co_await revoke_key(accounts, std::move(command));
+        co_return co_await revoke_key(accounts, entry, std::move(command));
     }
     co_return base::invalid(
         "command", "This version of Confab does not know the command '" + command.name + "'.", "unknown_command"
     );
+}
+
+}  // namespace
+
+Task<Result<std::string>> execute(Accounts& accounts, store::AuditStore& audit, AdminCommand command) {
+    store::AuditEntry entry;
+    auto outcome = co_await run_command(accounts, entry, std::move(command));
+    if (outcome && !entry.kind.empty()) {
+        entry.at = base::unix_now();
+        entry.email = store::kAuditCommandLine;
+        CO_TRY_VOID(co_await audit.add_audit(std::move(entry)));
+    }
+    co_return outcome;
 }
 
 std::string render_command(const AdminCommand& command) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "auth/accounts.hpp"
+#include "store/audit_store.hpp"
 
 namespace confab::app {
 
@@ -19,8 +20,8 @@ struct AdminCommand {
     std::string path;  // of a file to import
 };
 
-// What to print on standard output.
-net::Task<base::Result<std::string>> execute(auth::Accounts& accounts, AdminCommand command);
+// What to print on standard output. What changes something is written down in the audit log.
+net::Task<base::Result<std::string>> execute(auth::Accounts& accounts, store::AuditStore& audit, AdminCommand command);
 
 // One line of JSON each way, for the control socket.
 std::string render_command(const AdminCommand& command);

@@ -10,6 +10,7 @@
 
 #include "app/complain.hpp"
 #include "app/import_command.hpp"
+#include "app/review_command.hpp"
 #include "app/routes_command.hpp"
 #include "app/server.hpp"
 #include "app/transfer_commands.hpp"
@@ -34,7 +35,7 @@ int serve(const Flags& flags) {
     if (!config) {
         return complain(config.error());
     }
-    base::init_log(config->log_level);
+    base::init_log(config->log_level, config->log_format == "json" ? base::LogFormat::json : base::LogFormat::text);
     auto server = Server::build(std::move(*config), kVersion);
     if (!server) {
         return complain(server.error());
@@ -154,7 +155,7 @@ Result<std::string> execute_alone(const Config& config, AdminCommand command) {
     Result<std::string> outcome = std::string();
     net::asio::co_spawn(
         context,
-        execute(accounts, std::move(command)),
+        execute(accounts, *store, std::move(command)),
         [&outcome](std::exception_ptr failure, Result<std::string> result) {
             if (failure) {
                 std::rethrow_exception(failure);
@@ -217,8 +218,32 @@ void add_common_options(CLI::App& command, Flags& flags) {
     command.add_option("--config", flags.config_path, "configuration file, TOML (CONFAB_CONFIG)")->type_name("FILE");
 }
 
-void add_server_options(CLI::App& command, Flags& flags) {
-    add_common_options(command, flags);
+// The log and traces.
+void add_observing_options(CLI::App& command, Flags& flags) {
+    command.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off (CONFAB_LOG_LEVEL)")
+        ->type_name("LEVEL");
+    command
+        .add_option(
+            "--log-format",
+            flags.log_format,
+            "text, or json: an object for each line, and a line for each request (CONFAB_LOG_FORMAT)"
+        )
+        ->type_name("FORMAT");
+    command
+        .add_option(
+            "--otlp-endpoint",
+            flags.otlp_endpoint,
+            "OpenTelemetry collector that gets traces, for instance http://127.0.0.1:4318 (CONFAB_OTLP_ENDPOINT)"
+        )
+        ->type_name("URL");
+    command
+        .add_option(
+            "--trace-percent", flags.trace_percent, "how many of the requests are traced, default 10 (CONFAB_TRACE_PERCENT)"
+        )
+        ->type_name("N");
+}
+
+void add_network_options(CLI::App& command, Flags& flags) {
     command
         .add_option(
             "--listen",
@@ -228,18 +253,123 @@ void add_server_options(CLI::App& command, Flags& flags) {
         ->type_name("HOST:PORT");
     command
         .add_option(
-            "--upstream-url",
-            flags.upstream_url,
-            "base URL of an OpenAI-compatible model server; its key comes from OPENAI_API_KEY"
-        )
-        ->type_name("URL");
-    command
-        .add_option(
             "--allowed-host",
             flags.allowed_hosts,
             "host name under which the server is reached, besides IP addresses (CONFAB_ALLOWED_HOSTS)"
         )
         ->type_name("NAME");
+    command
+        .add_option(
+            "--tls-certificate",
+            flags.tls_certificate,
+            "certificate with its chain, PEM; read again on SIGHUP (CONFAB_TLS_CERTIFICATE)"
+        )
+        ->type_name("FILE");
+    command.add_option("--tls-key", flags.tls_key, "its key, PEM, not encrypted (CONFAB_TLS_KEY)")->type_name("FILE");
+    command
+        .add_option(
+            "--trusted-proxy",
+            flags.trusted_proxies,
+            "address or network of a proxy in front, whose X-Forwarded-For and X-Forwarded-Proto are believed "
+            "(CONFAB_TRUSTED_PROXIES)"
+        )
+        ->type_name("NETWORK");
+    command
+        .add_option(
+            "--connections-per-address",
+            flags.connections_per_address,
+            "connections that one address may have, default 2048 and any number from this machine "
+            "(CONFAB_CONNECTIONS_PER_ADDRESS)"
+        )
+        ->type_name("N");
+    command.add_flag(
+        "--insecure-listen{true}",
+        flags.insecure_listen,
+        "allow plain HTTP beyond this machine (CONFAB_INSECURE_LISTEN)"
+    );
+}
+
+void add_openid_options(CLI::App& command, Flags& flags) {
+    command
+        .add_option(
+            "--oidc-issuer", flags.oidc_issuer, "OpenID Connect provider to sign in with, https://... (CONFAB_OIDC_ISSUER)"
+        )
+        ->type_name("URL");
+    command.add_option("--oidc-client-id", flags.oidc_client_id, "what it knows this server by (CONFAB_OIDC_CLIENT_ID)")
+        ->type_name("ID");
+    command
+        .add_option(
+            "--oidc-client-secret-file",
+            flags.oidc_client_secret_file,
+            "file with the client's secret, unless CONFAB_OIDC_CLIENT_SECRET has it (CONFAB_OIDC_CLIENT_SECRET_FILE)"
+        )
+        ->type_name("FILE");
+    command.add_option("--oidc-name", flags.oidc_name, "its name, for the button (CONFAB_OIDC_NAME)")->type_name("NAME");
+    command
+        .add_option("--oidc-scope", flags.oidc_scope, "default 'openid email profile' (CONFAB_OIDC_SCOPE)")
+        ->type_name("SCOPE");
+    command
+        .add_option("--oidc-role-claim", flags.oidc_role_claim, "claim that says the role (CONFAB_OIDC_ROLE_CLAIM)")
+        ->type_name("CLAIM");
+    command
+        .add_option(
+            "--oidc-admin-value", flags.oidc_admin_values, "its value for administrators (CONFAB_OIDC_ADMIN_VALUES)"
+        )
+        ->type_name("VALUE");
+    command
+        .add_option(
+            "--oidc-member-value",
+            flags.oidc_member_values,
+            "its value for members; default anybody (CONFAB_OIDC_MEMBER_VALUES)"
+        )
+        ->type_name("VALUE");
+    command
+        .add_option(
+            "--oidc-email-domain",
+            flags.oidc_email_domains,
+            "whose people may come in; default all (CONFAB_OIDC_EMAIL_DOMAINS)"
+        )
+        ->type_name("DOMAIN");
+}
+
+void add_sign_in_options(CLI::App& command, Flags& flags) {
+    command
+        .add_option("--password-login", flags.password_login, "on or off, default on (CONFAB_PASSWORD_LOGIN)")
+        ->type_name("on|off");
+    command
+        .add_option(
+            "--new-people",
+            flags.new_people,
+            "whether whom a provider or proxy vouches for gets an account: no, pending or member, default no "
+            "(CONFAB_NEW_PEOPLE)"
+        )
+        ->type_name("WHAT");
+    command
+        .add_option(
+            "--trusted-header",
+            flags.trusted_header,
+            "header in which a trusted proxy says the e-mail address of who is there (CONFAB_TRUSTED_HEADER)"
+        )
+        ->type_name("NAME");
+    command.add_flag(
+        "--single-user{true}",
+        flags.single_user,
+        "no sign-in: whoever reaches the server, on this machine only, is its one person (CONFAB_SINGLE_USER)"
+    );
+    add_openid_options(command, flags);
+}
+
+void add_server_options(CLI::App& command, Flags& flags) {
+    add_common_options(command, flags);
+    add_network_options(command, flags);
+    add_sign_in_options(command, flags);
+    command
+        .add_option(
+            "--upstream-url",
+            flags.upstream_url,
+            "base URL of an OpenAI-compatible model server; its key comes from OPENAI_API_KEY"
+        )
+        ->type_name("URL");
     command
         .add_option(
             "--drain-seconds", flags.drain_seconds, "how long running answers may go on after SIGTERM, default 10"
@@ -252,13 +382,21 @@ void add_server_options(CLI::App& command, Flags& flags) {
             "--memory-mib", flags.memory_mib, "memory to stay within, default the container's limit (CONFAB_MEMORY_MIB)"
         )
         ->type_name("N");
-    command.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off (CONFAB_LOG_LEVEL)")
-        ->type_name("LEVEL");
-    command.add_flag(
-        "--insecure-listen{true}",
-        flags.insecure_listen,
-        "allow plain HTTP beyond this machine (CONFAB_INSECURE_LISTEN)"
-    );
+    command
+        .add_option(
+            "--user-runs",
+            flags.user_runs,
+            "answers that one user may have under way, default 4; two more wait for 2 s (CONFAB_USER_RUNS)"
+        )
+        ->type_name("N");
+    command
+        .add_option(
+            "--user-memory-mib",
+            flags.user_memory_mib,
+            "memory that one user's requests may hold, default 16 (CONFAB_USER_MEMORY_MIB)"
+        )
+        ->type_name("N");
+    add_observing_options(command, flags);
 }
 
 class CommandLine {
@@ -279,6 +417,9 @@ public:
         add_transfer_commands();
         add_upkeep_commands();
         add_import_command();
+        add_review_command(app_, review_flags_, kVersion, [this](std::function<int()> action) {
+            action_ = std::move(action);
+        });
     }
 
     int run(int argc, char** argv) {
@@ -329,8 +470,8 @@ private:
         user.require_subcommand(1);
         auto& add = add_admin_command(user, "user", "add", "Add an account");
         add.add_option("email", command_.email, "e-mail address")->required();
-        add.add_option("--role", command_.role, "admin or member")
-            ->check(CLI::IsMember({"admin", "member"}))
+        add.add_option("--role", command_.role, "admin, member, or pending: an administrator has to let them in")
+            ->check(CLI::IsMember({"admin", "member", "pending"}))
             ->capture_default_str();
         add.add_flag("--password-stdin", needs_password_, "read the password from standard input")->required();
         add_admin_command(user, "user", "list", "List all accounts");
@@ -425,6 +566,7 @@ private:
     CLI::App app_{"Confab: a small, self-hosted LLM chat server for many people", "confab"};
     Flags flags_;
     AdminCommand command_;
+    ReviewFlags review_flags_;
     std::string file_ = "-";
     std::string export_format_ = "ndjson";
     std::string import_path_;

@@ -21,11 +21,13 @@ constexpr std::size_t kAnswerBytesMax = 16 * 1024 * 1024;
 ControlServer::ControlServer(
     net::Executor executor,
     auth::Accounts& accounts,
+    store::AuditStore& audit,
     TransferEnvironment transfers,
     transfer::ImportService& imports,
     ControlSocketPath path
 )
     : accounts_(accounts),
+      audit_(audit),
       transfers_(std::move(transfers)),
       imports_(imports),
       path_(std::move(path)),
@@ -81,7 +83,7 @@ Task<void> ControlServer::serve(Socket socket) {
     if (command && command->name.starts_with("import ")) {
         outcome = co_await execute_import(accounts_, imports_, std::move(*command));
     } else if (command) {
-        outcome = co_await execute(accounts_, std::move(*command));
+        outcome = co_await execute(accounts_, audit_, std::move(*command));
     } else {
         outcome = std::unexpected(command.error());
     }

@@ -18,6 +18,7 @@ public:
     ControlServer(
         net::Executor executor,
         auth::Accounts& accounts,
+        store::AuditStore& audit,
         TransferEnvironment transfers,
         transfer::ImportService& imports,
         ControlSocketPath path
@@ -35,6 +36,7 @@ private:
     net::Task<void> serve(Socket socket);
 
     auth::Accounts& accounts_;
+    store::AuditStore& audit_;
     const TransferEnvironment transfers_;
     transfer::ImportService& imports_;
     ControlSocketPath path_;

@@ -187,7 +187,7 @@ int import_alone(store::SqliteStore& store, const Config& config, const std::str
     store::BlobDisk blobs(store::blob_dir_beside(database_path(config.data_dir)));
     std::error_code ec;
     const auto bytes = static_cast<std::int64_t>(std::filesystem::file_size(file, ec));
-    transfer::ImportEnvironment environment{store, blobs, imports_dir(config.data_dir)};
+    transfer::ImportEnvironment environment{store, store, blobs, imports_dir(config.data_dir)};
     store::ImportProgress last;
     const auto watch = [&](const store::ImportProgress& progress) {
         show_bar(progress.bytes_read, bytes, progress.messages);

@@ -32,6 +32,7 @@ void render_route(base::JsonWriter& out, const web::Route& route) {
     out.member("access", name_of(route.access));
     out.member("body_bytes_max", static_cast<std::int64_t>(route.body_bytes_max));
     out.member("body_mode", name_of(route.body_mode));
+    out.member_or_null("audit", route.audit_kind);
     out.end_object();
 }
 

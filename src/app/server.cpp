@@ -24,13 +24,22 @@ constexpr store::UnixSeconds kChunksKept =
     600;  // seconds after the end of a run: viewers may resume exactly for so long
 constexpr std::chrono::seconds kMaintainEvery{30};
 constexpr std::chrono::milliseconds kDrainPoll{50};
-constexpr std::uint64_t kFixedBytes = 96ULL * 1024 * 1024;  // of the limit: program, database caches, password hashing
+constexpr std::size_t kHeaviestUsers = 16;  // looked at for an answer to interrupt
+constexpr unsigned kReaders = 2;
 
-// Four fifths of what we may use, less what is spent anyway; never less than 16 MiB.
-std::uint64_t budget_bytes(const Config& config) {
-    const std::uint64_t limit = config.memory_mib != 0 ? config.memory_mib * 1024 * 1024 : meter::memory_limit_bytes();
-    const std::uint64_t most = limit / 5 * 4;
-    return std::max<std::uint64_t>(most > kFixedBytes ? most - kFixedBytes : 0, 16ULL * 1024 * 1024);
+meter::BudgetLimits budget_limits(const Config& config, std::uint64_t limit_bytes) {
+    constexpr std::uint64_t kHashingBytes = auth::PasswordPool::kAtOnce * auth::PasswordPool::kBytesEach;
+    meter::BudgetLimits limits;
+    limits.bytes_max = meter::budget_of(limit_bytes, store::cache_bytes(kReaders), kHashingBytes);
+    limits.user_bytes_max = config.user_memory_mib * 1024 * 1024;
+    limits.user_runs_max = config.user_runs;
+    return limits;
+}
+
+// The kernel spreads an address's connections over the shards, about evenly.
+std::size_t connections_per_address(const Config& config, std::size_t shards) {
+    const std::size_t all = config.connections_per_address != 0 ? config.connections_per_address : kConnectionsPerAddress;
+    return (all + shards - 1) / shards;
 }
 
 unsigned shard_count(const Config& config) {
@@ -43,7 +52,7 @@ Server::Station::Station(Server& server, net::Shard& its_shard)
     : shard(its_shard),
       client(its_shard),
       background(its_shard.executor(), "background"),
-      authenticator(*server.accounts_, background) {}
+      authenticator(*server.accounts_, *server.allowances_, *server.people_, background) {}
 
 base::Result<std::unique_ptr<Server>> Server::build(Config config, std::string version) {
     TRY_VOID(prepare_data_dir(config.data_dir));
@@ -55,29 +64,46 @@ base::Result<std::unique_ptr<Server>> Server::build(Config config, std::string v
 Server::Server(Config config, std::string version)
     : config_(std::move(config)),
       version_(std::move(version)),
-      budget_(budget_bytes(config_)),
+      bounds_(meter::find_memory_bounds(config_.memory_mib * 1024 * 1024)),
+      budget_(budget_limits(config_, meter::least_limit(bounds_)), &pressure_),
+      tracer_(config_.trace_percent / 100.0),
       shards_(shard_count(config_)),
-      signals_(shards_[0].executor(), SIGTERM, SIGINT) {}
+      signals_(shards_[0].executor(), SIGTERM, SIGINT),
+      hangups_(shards_[0].executor()) {}
 
 Server::~Server() = default;
 
 Status Server::open() {
     auth::init_crypto();
-    store::SqliteOptions options{.path = database_path(config_.data_dir), .readers = 2, .counters = counters_.store};
+    TRY(proxies_, web::TrustedProxies::parse(config_.trusted_proxies));
+    if (!config_.tls_certificate.empty()) {
+        TRY(tls_, web::load_certificate(config_.tls_certificate, config_.tls_key));
+        hangups_.add(SIGHUP);
+    }
+    store::SqliteOptions options{
+        .path = database_path(config_.data_dir), .readers = kReaders, .counters = counters_.store, .pressure = &pressure_
+    };
     auto store = store::SqliteStore::open(std::move(options));
     if (!store) {
         return std::unexpected(store.error());
     }
     store_ = std::move(*store);
     blobs_ = std::make_unique<store::BlobDisk>(store::blob_dir_beside(database_path(config_.data_dir)));
-    imports_ = std::make_unique<transfer::ImportService>(*store_, *blobs_, imports_dir(config_.data_dir));
+    imports_ = std::make_unique<transfer::ImportService>(*store_, *blobs_, imports_dir(config_.data_dir), transfer::ImportRoom{&pressure_, &budget_});
     TRY(auto sealer, auth::Sealer::open_key_file(key_file_path(config_.data_dir)));
     TRY(auto control_path, ControlSocketPath::open(config_.data_dir));
     const net::Executor home = shards_[0].executor();
     calibration_ = std::make_unique<chat::TokenCalibration>(*store_);
     passwords_ = std::make_unique<auth::PasswordPool>();
     accounts_ = std::make_unique<auth::Accounts>(*store_, *store_, *passwords_, home);
+    accounts_->when_ended([this](const auth::EndedCredentials& ended) { end_requests_with(ended); });
+    people_ = std::make_unique<auth::ExternalPeople>(*accounts_, *store_, config_.sign_in);
+    attempt_sealer_ = std::make_unique<auth::Sealer>(sealer);
+    allowances_ = std::make_unique<auth::Allowances>(*store_);
     tasks_ = std::make_unique<net::TaskGroup>(home, "server");
+    if (!config_.otlp_endpoint.empty()) {
+        exporter_ = std::make_unique<TraceExporter>(shards_[0], tracer_, config_.otlp_endpoint, version_);
+    }
     for (const auto& shard : shards_) {
         stations_.push_back(std::make_unique<Station>(*this, *shard));
     }
@@ -85,8 +111,20 @@ Status Server::open() {
     registry_ =
         std::make_unique<api::UpstreamRegistry>(home, *store_, *upstreams_, std::move(sealer), config_.upstreams);
     TransferEnvironment transfers{*store_, *blobs_, config_.data_dir, version_};
-    control_ = std::make_unique<ControlServer>(home, *accounts_, std::move(transfers), *imports_, std::move(control_path));
+    control_ = std::make_unique<ControlServer>(home, *accounts_, *store_, std::move(transfers), *imports_, std::move(control_path));
+    auto queues = [this] { return meter::QueueDepths{blobs_->queued(), passwords_->queued(), imports_->queued()}; };
+    meters_ = std::unique_ptr<const api::MeterSources>(
+        new api::MeterSources{
+            counters_, budget_, pressure_, title_counters_, *upstreams_, tracer_, started_at_, std::move(queues)
+        }
+    );
+    if (!config_.sign_in.openid.issuer.empty()) {
+        openid_ = std::make_unique<auth::OpenIdProvider>(home, stations_[0]->client, config_.sign_in.openid);
+    }
     build_stations();
+    monitor_ = std::make_unique<meter::PressureMonitor>(meter::MemoryMeter(bounds_), pressure_, budget_, [this] {
+        ask_to_interrupt();
+    });
     return {};
 }
 
@@ -94,8 +132,9 @@ void Server::build_stations() {
     std::vector<chat::RunDirectory::Place> places;
     for (const auto& station : stations_) {
         station->titles = std::make_unique<chat::TitleService>(
-            chat::TitleEnvironment{station->shard, *store_, *upstreams_, station->client, title_counters_}
+            chat::TitleEnvironment{station->shard, *store_, *upstreams_, station->client, title_counters_, pressure_}
         );
+        station->usage = std::make_unique<chat::UsageBook>(station->shard, *store_, prices_);
         chat::RunEnvironment environment{
             station->shard,
             *store_,
@@ -108,7 +147,10 @@ void Server::build_stations() {
             *blobs_,
             [titles = station->titles.get()](const chat::Run& run) { titles->offer(run); },
             store_.get(),
-            calibration_.get()
+            calibration_.get(),
+            &pressure_,
+            exporter_ ? &tracer_ : nullptr,
+            station->usage.get()
         };
         station->runs = std::make_unique<chat::RunService>(environment);
         places.push_back({station->shard.executor(), station->runs.get()});
@@ -128,24 +170,56 @@ void Server::build_stations() {
             station->background,
             counters_,
             budget_,
+            pressure_,
             draining_,
             version_,
             *blobs_,
-            title_counters_,
             *imports_,
             *calibration_,
-            [this](std::int64_t user_no, std::string except) { end_requests_of(user_no, except); }
+            [this](std::int64_t user_no, std::string except) { end_requests_of(user_no, except); },
+            *meters_,
+            history_,
+            *allowances_,
+            prices_,
+            *station->usage,
+            config_.sign_in,
+            *people_,
+            openid_.get(),
+            *attempt_sealer_,
+            shared_rate_,
+            *store_,
+            refusals_audited_,
+            model_access_
         });
         api::add_all_routes(station->router, station->context.get());
-        auto admit = [context = station->context.get()](web::Request& request, const web::Route& route) {
-            return api::admit(*context, request, route);
-        };
-        station->environment = std::unique_ptr<web::SessionEnvironment>(new web::SessionEnvironment{
-            station->shard, station->router, budget_, counters_.http, config_.allowed_hosts, draining_, std::move(admit)
-        });
-        station->tick =
-            station->shard.ticker().every_tick([this, place = station.get()](auto) { count_upstream(*place); });
+        build_environment(*station);
+        station->tick = station->shard.ticker().every_tick(
+            [this, place = station.get()](auto) { count_upstream(*place); }, net::Ticker::Pace::calm
+        );
     }
+}
+
+// What the shard's sessions share.
+void Server::build_environment(Station& station) {
+    auto admit = [context = station.context.get()](web::Request& request, const web::Route& route) {
+        return api::admit(*context, request, route);
+    };
+    station.environment = std::unique_ptr<web::SessionEnvironment>(new web::SessionEnvironment{
+        station.shard,
+        station.router,
+        budget_,
+        pressure_,
+        counters_.http,
+        config_.allowed_hosts,
+        draining_,
+        proxies_,
+        connections_per_address(config_, shards_.size()),
+        config_.connections_per_address != 0,
+        tls_,
+        std::move(admit),
+        config_.log_format == "json" ? spdlog::level::info : spdlog::level::debug,
+        exporter_ ? &tracer_ : nullptr
+    });
 }
 
 void Server::end_requests_of(std::int64_t user_no, const std::string& except) {
@@ -157,6 +231,55 @@ void Server::end_requests_of(std::int64_t user_no, const std::string& except) {
     }
 }
 
+void Server::ask_to_interrupt() {
+    if (interrupting_.exchange(true)) {
+        return;
+    }
+    boost::asio::post(shards_[0].executor(), [this] {
+        if (!tasks_->spawn(interrupt_heaviest())) {
+            interrupting_ = false;
+        }
+    });
+}
+
+Task<void> Server::interrupt_heaviest() {
+    std::optional<store::ResponseId> interrupted;
+    for (const meter::UserHolding& user : budget_.heaviest_users(kHeaviestUsers)) {
+        interrupted = co_await directory_->interrupt_largest_of(store::UserNo(user.user_no));
+        if (interrupted) {
+            break;
+        }
+    }
+    if (interrupted) {
+        pressure_.count(meter::Shed::run_interrupted);
+        spdlog::warn("run_interrupted id={} reason=pressure used_mib={}", interrupted->str(), pressure_.usage_bytes() >> 20);
+    }
+    interrupting_ = false;
+}
+
+void Server::end_requests_with(const auth::EndedCredentials& ended) {
+    const auto user_no = static_cast<std::int64_t>(ended.user);
+    const auto text = [](const auto& id) { return id ? id->str() : std::string(); };
+    auto fits = [user_no, key = text(ended.key), session = text(ended.session), others = ended.other_sessions,
+                 keep = text(ended.keep)](const web::Caller& caller) {
+        if (caller.user_no != user_no) {
+            return false;
+        }
+        if (others) {
+            return caller.carrier == web::Carrier::cookie && caller.session_id != keep;
+        }
+        return (!key.empty() && caller.key_id == key) || (!session.empty() && caller.session_id == session);
+    };
+    for (const auto& station : stations_) {
+        web::Listener* const listener = station->listener.get();
+        if (listener == nullptr) {
+            continue;  // at the start, before anybody can have asked for anything
+        }
+        auto end_here = [listener, fits] { listener->end_requests_where(fits); };
+        boost::asio::post(station->shard.executor(), std::move(end_here));
+    }
+}
+
 void Server::count_upstream(Station& station) {
     const net::HttpClientCounters now = station.client.counters();
     auto& sum = counters_.upstream;
@@ -164,6 +287,9 @@ void Server::count_upstream(Station& station) {
     sum.connections_opened.add(now.connections_opened - station.counted.connections_opened);
     sum.connections_reused.add(now.connections_reused - station.counted.connections_reused);
     sum.bytes_received.add(now.bytes_received - station.counted.bytes_received);
+    sum.connections_live.add(
+        static_cast<std::int64_t>(now.connections_live) - static_cast<std::int64_t>(station.counted.connections_live)
+    );
     sum.requests_live.add(
         static_cast<std::int64_t>(now.requests_live) - static_cast<std::int64_t>(station.counted.requests_live)
     );
@@ -185,6 +311,7 @@ int Server::run() {
         shards_.stop();
     });
     shards_.run();
+    monitor_->stop();
     passwords_->stop();
     imports_->stop();
     blobs_->stop();
@@ -210,25 +337,39 @@ Task<Status> Server::start() {
     }
     CO_TRY_VOID(co_await imports_->start());
     CO_TRY_VOID(co_await calibration_->load());
+    CO_TRY_VOID(co_await prices_.load(*store_));
+    CO_TRY_VOID(co_await model_access_.load(*store_));
     CO_TRY_VOID(co_await registry_->load());
     CO_TRY_VOID(co_await prepare_accounts());
     CO_TRY(const auto setup_token, co_await accounts_->open_setup());
     CO_TRY_VOID(control_->start());
     CO_TRY_VOID(listen());
+    monitor_->start();
     announce(setup_token);
     tasks_->spawn(maintain());
+    if (tls_) {
+        tasks_->spawn(renew_certificate());
+    }
+    tasks_->spawn(record_history());
+    if (exporter_) {
+        tasks_->spawn(exporter_->run());
+    }
     co_return Status{};
 }
 
 // Unattended set-up: the first administrator from the environment.
 Task<Status> Server::prepare_accounts() {
     CO_TRY(const bool required, co_await accounts_->setup_required());
-    if (!required || config_.admin_email.empty()) {
-        co_return Status{};
-    }
     auth::NewUser admin;
     admin.email = config_.admin_email;
     admin.password = config_.admin_password;
+    if (config_.sign_in.single_user && admin.email.empty()) {
+        admin.email = "me@localhost";
+        admin.password = auth::make_password();  // that nobody knows
+    }
+    if (!required || admin.email.empty()) {
+        co_return Status{};
+    }
     admin.role = store::Role::admin;
     const auto added = co_await accounts_->add_user(std::move(admin), store::IfFirst::yes);
     if (!added) {
@@ -237,6 +378,13 @@ Task<Status> Server::prepare_accounts() {
         );
     }
     spdlog::info("administrator_created email={}", added->email);
+    store::AuditEntry entry;
+    entry.at = base::unix_now();
+    entry.kind = "person_made";
+    entry.email = store::kAuditCommandLine;
+    entry.object = added->id.str();
+    entry.detail = added->email + " admin";
+    CO_TRY_VOID(co_await store_->add_audit(std::move(entry)));
     co_return Status{};
 }
 
@@ -273,11 +421,13 @@ void Server::announce(const std::string& setup_token) const {
     if (host.find(':') != std::string::npos) {
         host = "[" + host + "]";
     }
-    fmt::print("Confab listens on http://{}:{}\n", host, port_);
+    const std::string_view scheme = tls_ ? "https" : "http";
+    fmt::print("Confab listens on {}://{}:{}\n", scheme, host, port_);
     if (!setup_token.empty()) {
         fmt::print(
             "Nobody has an account yet. Create the administrator here (the address works once):\n  "
-            "http://{}:{}/setup#{}\n",
+            "{}://{}:{}/setup#{}\n",
+            scheme,
             host,
             port_,
             setup_token
@@ -285,17 +435,40 @@ void Server::announce(const std::string& setup_token) const {
     }
     std::fflush(stdout);
     spdlog::info(
-        "listening address={} shards={} data_dir={} budget_mib={}",
+        "listening address={} shards={} data_dir={} budget_mib={} limit_mib={}",
         config_.listen,
         shards_.size(),
         config_.data_dir,
-        budget_.bytes_max() >> 20
+        budget_.bytes_max() >> 20,
+        meter::least_limit(bounds_) >> 20
     );
 }
 
 Task<void> Server::wait_for_signal() {
     boost::system::error_code ec;
     co_await signals_.async_wait(boost::asio::redirect_error(net::use_task, ec));
+}
+
+// A certificate that cannot be read leaves the one in use.
+Task<void> Server::renew_certificate() {
+    while (true) {
+        boost::system::error_code ec;
+        co_await hangups_.async_wait(boost::asio::redirect_error(net::use_task, ec));
+        if (ec) {
+            co_return;
+        }
+        auto renewed = web::load_certificate(config_.tls_certificate, config_.tls_key);
+        if (!renewed) {
+            spdlog::error("certificate_not_renewed error=\"{}\"", renewed.error().message);
+            continue;
+        }
+        tls_ = std::move(*renewed);
+        for (const auto& station : stations_) {
+            auto take = [environment = station->environment.get(), tls = tls_] { environment->tls = tls; };
+            boost::asio::post(station->shard.executor(), std::move(take));
+        }
+        spdlog::info("certificate_renewed file={}", config_.tls_certificate);
+    }
 }
 
 Task<void> Server::maintain() {
@@ -305,8 +478,21 @@ Task<void> Server::maintain() {
         (void)co_await store_->delete_chunks_of_runs_finished_before(now - kChunksKept);
         (void)co_await store_->delete_sessions_before(now - auth::Authenticator::kSessionIdleMax);
         (void)co_await store_->delete_invitations_expired_before(now - store::kInvitationKept);
+        (void)co_await store_->delete_shares_expired_before(now - store::kShareKept);
         (void)co_await store_->delete_expired(now);
+        while ((co_await store_->delete_calls_before(now - store::kCallKept)).value_or(false)) {
+        }
+        (void)co_await store_->sweep_audit(now);
         co_await net::sleep_for(kMaintainEvery);
+    }
+}
+
+Task<void> Server::record_history() {
+    while (true) {
+        meter::ResourceHistory::Collector now;
+        api::visit_meters(*meters_, now);
+        history_.add(base::unix_now(), now);
+        co_await net::sleep_for(meter::ResourceHistory::kInterval);
     }
 }
 
@@ -346,6 +532,9 @@ Task<void> Server::drain() {
     }
     tasks_->cancel();
     co_await tasks_->join();
+    if (exporter_) {
+        co_await exporter_->flush();
+    }
     co_await upstreams_->close();
     co_await control_->close();
     spdlog::info("stopped");
@@ -365,6 +554,7 @@ Task<void> Server::close_station(Station& station) {
     co_await station.runs->interrupt_all();  // one that a request began while it was being ended
     co_await station.titles->join();
     co_await station.background.join();
+    co_await station.usage->close();
 }
 
 }  // namespace confab::app

@@ -20,19 +20,6 @@ constexpr std::size_t kKeysPerUserMax = 100;
 constexpr std::size_t kNoteBytesMax = 200;  // of an invitation
 constexpr std::int64_t kHourSeconds = 3'600;
 
-// Enough to catch slips; whether an address works only mail could tell.
-Result<std::string> normalise_email(std::string_view text) {
-    std::string email = base::ascii_lower(base::trim(text));
-    const auto at = email.find('@');
-    const bool plain =
-        std::ranges::all_of(email, [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7F; });
-    if (email.size() > kEmailBytesMax || at == 0 || at == std::string::npos || at + 1 == email.size() || !plain ||
-        !base::is_utf8(email)) {
-        return base::invalid("email", "This is not an e-mail address.", "invalid_email");
-    }
-    return email;
-}
-
 Result<std::string> normalise_name(std::string_view text) {
     const std::string_view name = base::trim(text);
     if (name.size() > kNameBytesMax || !base::is_utf8(name)) {
@@ -47,7 +34,30 @@ auto wrong_credentials(std::string param = {}) {
     );
 }
 
-auto may_not_enter(const store::User& user) {
+// The name under which the throttle counts; empty for nobody.
+std::string throttled(std::string_view kind, const std::string& who) {
+    return who.empty() ? std::string() : std::string(kind) + who;
+}
+
+auto too_many(std::string message, std::string code, seconds wait) {
+    return std::unexpected(base::Error{Errc::rate_limited, std::move(message), std::move(code), {}, wait});
+}
+
+}  // namespace
+
+Result<std::string> normalise_email(std::string_view text) {
+    std::string email = base::ascii_lower(base::trim(text));
+    const auto at = email.find('@');
+    const bool plain =
+        std::ranges::all_of(email, [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7F; });
+    if (email.size() > kEmailBytesMax || at == 0 || at == std::string::npos || at + 1 == email.size() || !plain ||
+        !base::is_utf8(email)) {
+        return base::invalid("email", "This is not an e-mail address.", "invalid_email");
+    }
+    return email;
+}
+
+std::unexpected<base::Error> no_entry(const store::User& user) {
     if (user.suspended_at) {
         return fail(
             Errc::forbidden, "An administrator has suspended this account. Ask one to lift that.", "account_suspended"
@@ -59,17 +69,6 @@ auto may_not_enter(const store::User& user) {
         "account_pending"
     );
 }
-
-// The name under which the throttle counts; empty for nobody.
-std::string throttled(std::string_view kind, const std::string& who) {
-    return who.empty() ? std::string() : std::string(kind) + who;
-}
-
-auto too_many(std::string message, std::string code, seconds wait) {
-    return std::unexpected(base::Error{Errc::rate_limited, std::move(message), std::move(code), {}, wait});
-}
-
-}  // namespace
 
 std::string_view role_name(store::Role role) {
     switch (role) {
@@ -265,6 +264,14 @@ Task<Result<std::pair<store::Invitation, std::string>>> Accounts::invite(store::
     co_return std::pair(std::move(invitation), std::move(token));
 }
 
+// The epoch first: from then on nobody is let in by what is remembered. What was let in before is cut off afterwards.
+void Accounts::tell_ended(const EndedCredentials& ended) {
+    bump_epoch();
+    if (ended_) {
+        ended_(ended);
+    }
+}
+
 // ---- signing in ----
 
 Task<Result<SignedIn>> Accounts::sign_in(
@@ -296,10 +303,14 @@ Task<Result<SignedIn>> Accounts::sign_in(
     if (!fits) {
         co_return wrong_credentials();
     }
-    if (!found->may_enter()) {
-        co_return may_not_enter(*found);
+    co_return co_await begin_session(std::move(*found), std::move(user_agent));
+}
+
+Task<Result<SignedIn>> Accounts::begin_session(store::User user, std::string user_agent) {
+    if (!user.may_enter()) {
+        co_return no_entry(user);
     }
-    co_return co_await start_session(std::move(*found), std::move(user_agent));
+    co_return co_await start_session(std::move(user), std::move(user_agent));
 }
 
 Task<Result<SignedIn>> Accounts::start_session(store::User user, std::string user_agent) {
@@ -318,15 +329,15 @@ Task<Result<SignedIn>> Accounts::start_session(store::User user, std::string use
 
 Task<Status> Accounts::sign_out(store::UserNo user, store::SessionId session) {
     auto done = co_await store_.delete_session(user, session);
-    bump_epoch();
+    tell_ended({user, std::nullopt, session, false, std::nullopt});
     co_return done;
 }
 
-Task<Status> Accounts::change_password(
+Task<Result<SignedIn>> Accounts::change_password(
     store::User user,
     std::string current,
     std::string next,
-    std::optional<store::SessionId> keep
+    std::string user_agent
 ) {
     CO_TRY_VOID(check_password_length(next, "new_password"));
     CO_TRY(const bool fits, co_await passwords_.verify(std::move(current), user.password_hash));
@@ -334,9 +345,10 @@ Task<Status> Accounts::change_password(
         co_return wrong_credentials("current_password");
     }
     CO_TRY(auto hash, co_await passwords_.hash(std::move(next)));
-    auto done = co_await store_.set_password(user.no, std::move(hash), keep);
-    bump_epoch();
-    co_return done;
+    const auto done = co_await store_.set_password(user.no, std::move(hash), std::nullopt);
+    tell_ended({user.no, std::nullopt, std::nullopt, true, std::nullopt});
+    CO_TRY_VOID(done);
+    co_return co_await start_session(std::move(user), std::move(user_agent));
 }
 
 Task<Status> Accounts::reset_password(std::string email, std::string next) {
@@ -344,7 +356,7 @@ Task<Status> Accounts::reset_password(std::string email, std::string next) {
     CO_TRY(auto user, co_await store_.find_user_by_email(base::ascii_lower(base::trim(email))));
     CO_TRY(auto hash, co_await passwords_.hash(std::move(next)));
     auto done = co_await store_.set_password(user.no, std::move(hash), std::nullopt);
-    bump_epoch();
+    tell_ended({user.no, std::nullopt, std::nullopt, true, std::nullopt});
     co_return done;
 }
 
@@ -373,7 +385,7 @@ Task<Result<std::string>> Accounts::replace_password(
     CO_TRY(const auto user, co_await people_.find_user_by_id(id));
     CO_TRY(auto hash, co_await passwords_.hash(std::move(next)));
     const auto done = co_await store_.set_password(user.no, std::move(hash), keep);
-    bump_epoch();
+    tell_ended({user.no, std::nullopt, std::nullopt, true, keep});
     if (!done) {
         co_return std::unexpected(done.error());
     }
@@ -394,8 +406,9 @@ Task<Result<store::UserNo>> Accounts::delete_user(store::UserId id) {
 
 // ---- keys ----
 
-Task<Result<std::pair<store::ApiKey, std::string>>> Accounts::add_key(store::UserNo user, std::string name) {
-    CO_TRY(auto checked_name, normalise_name(name));
+Task<Result<std::pair<store::ApiKey, std::string>>> Accounts::add_key(store::UserNo user, NewKey wanted) {
+    CO_TRY(auto checked_name, normalise_name(wanted.name));
+    CO_TRY_VOID(check_key_scope(wanted, base::unix_now()));
     if (checked_name.empty()) {
         co_return base::invalid("name", "An API key needs a name, so that you recognise it later.", "invalid_name");
     }
@@ -411,13 +424,16 @@ Task<Result<std::pair<store::ApiKey, std::string>>> Accounts::add_key(store::Use
     key.name = std::move(checked_name);
     key.prefix = secret.substr(0, kKeyPrefixChars);
     key.created_at = base::unix_now();
+    key.models = render_key_models(wanted.models);
+    key.read_only = wanted.read_only;
+    key.expires_at = wanted.expires_at;
     CO_TRY_VOID(co_await store_.create_key(key));
     co_return std::pair(std::move(key), std::move(secret));
 }
 
 Task<Status> Accounts::revoke_key(store::UserNo user, store::KeyId id) {
     auto done = co_await store_.delete_key(user, id);
-    bump_epoch();
+    tell_ended({user, id, std::nullopt, false, std::nullopt});
     co_return done;
 }
 

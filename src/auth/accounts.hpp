@@ -6,12 +6,14 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
+#include "auth/key_scope.hpp"
 #include "auth/passwords.hpp"
 #include "net/shard.hpp"
 #include "store/store.hpp"
@@ -61,6 +63,21 @@ struct NewInvitation {
     std::int64_t hours = store::kInvitationHoursDefault;
 };
 
+// Credentials that have ended: one, or all sessions of somebody but one.
+struct EndedCredentials {
+    store::UserNo user{};
+    std::optional<store::KeyId> key;
+    std::optional<store::SessionId> session;
+    bool other_sessions = false;
+    std::optional<store::SessionId> keep;  // with other_sessions: the one that goes on
+};
+
+// In lower case. invalid_request (param email): enough to catch slips; whether an address works only mail could tell.
+Result<std::string> normalise_email(std::string_view text);
+
+// forbidden (account_pending, account_suspended), for who may not enter.
+std::unexpected<base::Error> no_entry(const store::User& user);
+
 std::string_view role_name(store::Role role);  // "member", "admin", "pending"
 std::optional<store::Role> parse_role(std::string_view name);
 
@@ -106,19 +123,21 @@ public:
     // unauthenticated (invalid_credentials), rate_limited (too_many_logins); with the right password forbidden
     // (account_pending, account_suspended). Failures are counted by account and, unless it is empty, by remote address.
     Task<Result<SignedIn>> sign_in(std::string email, std::string password, std::string user_agent, std::string remote);
+    // For somebody whose identity is certain. forbidden (account_pending, account_suspended).
+    Task<Result<SignedIn>> begin_session(store::User user, std::string user_agent);
     Task<Status> sign_out(store::UserNo user, store::SessionId session);
-    // unauthenticated (invalid_credentials, param current_password). Ends the user's other sessions.
-    Task<Status> change_password(
+    // unauthenticated (invalid_credentials, param current_password). Ends all the user's sessions and begins another one.
+    Task<Result<SignedIn>> change_password(
         store::User user,
         std::string current,
         std::string next,
-        std::optional<store::SessionId> keep
+        std::string user_agent
     );
     // Without the old one: for the command line.
     Task<Status> reset_password(std::string email, std::string next);
 
     // The key itself is only in the returned text.
-    Task<Result<std::pair<store::ApiKey, std::string>>> add_key(store::UserNo user, std::string name);
+    Task<Result<std::pair<store::ApiKey, std::string>>> add_key(store::UserNo user, NewKey wanted);
     Task<Status> revoke_key(store::UserNo user, store::KeyId id);
 
     // What administrators do. Whatever takes access away is in force on every shard when the call returns. The last
@@ -135,6 +154,9 @@ public:
     // The token, the end of the link, is only in the returned text.
     Task<Result<std::pair<store::Invitation, std::string>>> invite(store::UserNo by, NewInvitation wanted);
 
+    // Told, on the caller's thread, of every credential that ends here; to be set before the first one can.
+    void when_ended(std::function<void(const EndedCredentials&)> listener) { ended_ = std::move(listener); }
+
     store::AccountStore& store() { return store_; }
 
     store::PeopleStore& people() { return people_; }
@@ -145,6 +167,7 @@ public:
     void bump_epoch() { epoch_.fetch_add(1, std::memory_order_acq_rel); }
 
 private:
+    void tell_ended(const EndedCredentials& ended);
     Task<Result<SignedIn>> start_session(store::User user, std::string user_agent);
     Task<Result<store::User>> prepare_user(NewUser user);
     Task<Result<store::Role>> check_invitation(const SignUpRules& rules, const std::string& token);
@@ -158,6 +181,7 @@ private:
     PasswordPool& passwords_;
     net::Executor home_;  // the shard that owns the throttle and the set-up token
     LoginThrottle throttle_;
+    std::function<void(const EndedCredentials&)> ended_;
     std::string setup_token_;
     std::atomic<bool> has_users_{false};
     std::atomic<std::uint64_t> epoch_{0};

@@ -9,6 +9,9 @@
 #include <unordered_map>
 
 #include "auth/accounts.hpp"
+#include "auth/allowances.hpp"
+#include "auth/external_people.hpp"
+#include "auth/key_scope.hpp"
 #include "net/task_group.hpp"
 
 namespace confab::auth {
@@ -17,6 +20,8 @@ struct Identity {
     store::User user;
     std::optional<store::SessionId> session;
     std::optional<store::KeyId> key;
+    KeyScope scope;  // of the key
+    Entitled entitled;
 };
 
 class Authenticator {
@@ -26,12 +31,17 @@ public:
     static constexpr store::UnixSeconds kTouchEvery = 60;                  // seconds between two notes of "last used"
     static constexpr store::UnixSeconds kSessionIdleMax = 30 * 24 * 3600;  // seconds; then one has to sign in again
 
-    Authenticator(Accounts& accounts, net::TaskGroup& background) : accounts_(accounts), background_(background) {}
+    Authenticator(Accounts& accounts, Allowances& allowances, ExternalPeople& people, net::TaskGroup& background)
+        : accounts_(accounts), allowances_(allowances), people_(people), background_(background) {}
 
     // unauthenticated (not_signed_in).
     Task<Result<Identity>> by_session(std::string_view token);
     // unauthenticated (invalid_api_key).
     Task<Result<Identity>> by_key(std::string_view key);
+    // By the address that a trusted proxy vouches for: ExternalPeople::by_address.
+    Task<Result<Identity>> by_address(std::string_view email);
+    // ExternalPeople::only_person.
+    Task<Result<Identity>> only_person();
 
 private:
     struct Remembered {
@@ -45,11 +55,21 @@ private:
     };
 
     const Identity* recall(const store::Sha256& hash);
-    void remember(const store::Sha256& hash, Identity identity, std::uint64_t epoch);
+    Task<Result<Identity>> look_up_session(store::Sha256 hash);
+    Task<Result<Identity>> look_up_key(store::Sha256 hash);
+    Task<Result<Identity>> vouched_for(store::Sha256 hash, std::string email);
+    void remember(
+        const store::Sha256& hash,
+        Identity identity,
+        std::uint64_t epoch,
+        std::optional<store::UnixSeconds> expires_at
+    );
     Task<void> touch_session(store::SessionId id, store::UnixSeconds now);
     Task<void> touch_key(store::KeyId id, store::UnixSeconds now);
 
     Accounts& accounts_;
+    Allowances& allowances_;
+    ExternalPeople& people_;
     net::TaskGroup& background_;
     std::unordered_map<store::Sha256, Remembered, HashOfHash> remembered_;
 };

@@ -16,21 +16,24 @@ base::Status check_password_length(std::string_view password, std::string_view p
 
 class PasswordPool {
 public:
+    static constexpr std::size_t kAtOnce = 2;
+    static constexpr std::size_t kBytesEach = 19 * 1024 * 1024;
+
     PasswordPool();
 
     net::Task<base::Result<std::string>> hash(std::string password);
     // False for a wrong password. An empty `hash` (no such user) takes as long and is false.
     net::Task<base::Result<bool>> verify(std::string password, std::string hash);
 
+    std::size_t queued() const { return pool_.queued(); }
+
     void stop() { pool_.stop(); }
 
 private:
     struct Nothing {};
 
-    static constexpr std::size_t kAtOnce = 2;       // 38 MiB at most
     static constexpr std::size_t kWaitingMax = 64;  // more logins than that at once are refused with 503
     net::BlockingPool<Nothing> pool_;
-    std::string decoy_hash_;  // of an unguessable password
 };
 
 }  // namespace confab::auth

@@ -73,9 +73,12 @@ base::Result<std::string> Sealer::open(std::string_view sealed) const {
     const auto damaged = [] {
         return base::fail(base::Errc::internal, "A sealed secret cannot be opened.", "sealed_secret");
     };
+    constexpr std::size_t kOverhead = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES;
+    if (sealed.size() < kOverhead) {
+        return damaged();  // also what is empty, and has no address
+    }
     std::vector<unsigned char> box(sealed.size());
     std::size_t bytes = 0;
-    constexpr std::size_t kOverhead = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES;
     if (sodium_base642bin(box.data(), box.size(), sealed.data(), sealed.size(), nullptr, &bytes, nullptr, kVariant) !=
             0 ||
         bytes < kOverhead) {

@@ -64,7 +64,7 @@ std::optional<std::string> base64_decode(std::string_view text) {
         bytes += static_cast<char>(group >> 8 & 0xFF);
         bytes += static_cast<char>(group & 0xFF);
     }
-    bytes.resize(bytes.size() - padding);
+    bytes.erase(bytes.size() - padding);
     return bytes;
 }
 

@@ -7,6 +7,15 @@
 
 namespace confab::base {
 
+std::size_t parsed_bytes(std::string_view text) {
+    constexpr std::size_t kValueBytes = 40;  // a value of 24 bytes in an array that grows, a member of an object more
+    std::size_t values = 1;
+    for (const char c : text) {
+        values += static_cast<std::size_t>((c == ',') | (c == '[') | (c == '{'));
+    }
+    return text.size() + values * kValueBytes;
+}
+
 Result<json::value> parse_json(std::string_view text, json::storage_ptr storage) {
     json::parse_options options;
     options.max_depth = kJsonDepthMax;

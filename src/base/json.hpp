@@ -16,6 +16,10 @@ namespace json = boost::json;
 
 inline constexpr std::size_t kJsonDepthMax = 64;  // nested arrays and objects; deeper input is refused
 
+// What the values of a JSON text will hold once parsed, roughly and rather too much than too little: the text's own
+// bytes, and 40 for each value, which a text of short values ("[1,1,1,...]") has one of in every other byte.
+std::size_t parsed_bytes(std::string_view text);
+
 // Parses one complete value. The error's message says what is wrong and where, never repeats the input.
 Result<json::value> parse_json(std::string_view text, json::storage_ptr storage = {});
 

@@ -124,6 +124,29 @@ bool iequals(std::string_view a, std::string_view b) noexcept {
     return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
+// Goes back to the last '*' only: what an earlier one could take instead, the last one can take as well.
+bool fits_pattern(std::string_view pattern, std::string_view text) noexcept {
+    std::size_t in_pattern = 0;
+    std::size_t in_text = 0;
+    std::size_t star = std::string_view::npos;
+    std::size_t taken = 0;  // by the last star, up to here
+    while (in_text < text.size()) {
+        if (in_pattern < pattern.size() && pattern[in_pattern] == '*') {
+            star = in_pattern++;
+            taken = in_text;
+        } else if (in_pattern < pattern.size() && pattern[in_pattern] == text[in_text]) {
+            ++in_pattern;
+            ++in_text;
+        } else if (star != std::string_view::npos) {
+            in_pattern = star + 1;
+            in_text = ++taken;
+        } else {
+            return false;
+        }
+    }
+    return pattern.find_first_not_of('*', in_pattern) == std::string_view::npos;
+}
+
 int hex_value(char c) noexcept {
     if (c >= '0' && c <= '9') {
         return c - '0';

@@ -27,6 +27,9 @@ std::string ascii_lower(std::string_view text);
 
 bool iequals(std::string_view a, std::string_view b) noexcept;
 
+// Whether a pattern, in which '*' stands for any run of characters, fits the whole of `text`. O(pattern * text).
+bool fits_pattern(std::string_view pattern, std::string_view text) noexcept;
+
 // 0..15 for a hexadecimal digit of either case, -1 for anything else.
 int hex_value(char c) noexcept;
 

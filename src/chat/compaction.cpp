@@ -89,12 +89,16 @@ std::int64_t piece_tokens(std::int64_t tokens_max) {
 
 Compactor::Compactor(CompactionEnvironment environment)
     : environment_(environment), tasks_(environment.shard.executor(), "compaction") {
-    tick_ = environment_.shard.ticker().every_tick([this](auto now) { tick(now); });
+    tick_ = environment_.shard.ticker().every_tick([this](auto now) { tick(now); }, net::Ticker::Pace::calm);
 }
 
 void Compactor::consider(CompactionWanted wanted) {
     const auto same = [&](const Job& job) { return job.wanted.conversation == wanted.conversation; };
     if (stopping_ || jobs_.size() >= kCompactionsMax || std::ranges::any_of(jobs_, same)) {
+        return;
+    }
+    if (is_deferred()) {  // it is considered again after the next answer
+        environment_.pressure->count(meter::Shed::background_deferred);
         return;
     }
     Job job;
@@ -104,6 +108,10 @@ void Compactor::consider(CompactionWanted wanted) {
     if (!tasks_.spawn(run(place))) {
         jobs_.erase(place);
     }
+}
+
+bool Compactor::is_deferred() const {
+    return environment_.pressure != nullptr && environment_.pressure->active(meter::Action::defer_background);
 }
 
 void Compactor::give_way(store::ConversationNo conversation) {
@@ -136,7 +144,7 @@ void Compactor::give_up(Job& job) {
 void Compactor::tick(std::chrono::steady_clock::time_point now) {
     for (Job& job : jobs_) {
         const bool in_the_way = job.upstream && job.upstream->slots && job.upstream->slots->counts().waiting > 0;
-        if (job.asking != nullptr && (in_the_way || job.deadline.at() <= now)) {
+        if (job.asking != nullptr && (in_the_way || is_deferred() || job.deadline.at() <= now)) {
             give_up(job);
         }
     }
@@ -206,9 +214,11 @@ Task<base::Result<std::string>> Compactor::collect_piece(
     const std::int64_t tokens_max = piece_tokens(job.wanted.tokens_max);
     std::int64_t tokens = 0;
     std::string said;
-    auto lease = environment_.budget.try_lease(2 * store::kPageBytesMax + kTranscriptBytesMax);
+    auto lease = environment_.budget.try_lease(
+        2 * store::kPageBytesMax + kTranscriptBytesMax, meter::Purpose::background
+    );
     if (!lease) {
-        co_return base::fail(Errc::unavailable, "The server is short of memory.", "overloaded");
+        co_return std::unexpected(lease.error());
     }
     while (from <= plan.upto && tokens < tokens_max && said.size() < kTranscriptBytesMax) {
         CO_TRY(
@@ -243,13 +253,13 @@ Task<base::Result<std::string>> Compactor::ask(Job& job, const std::string& note
     asked += "What was said since:\n" + said;
     net::BodySource body;
     body.text = render_request(*job.upstream, job.wanted.model, asked);
-    auto lease = environment_.budget.try_lease(2 * body.text.size() + kNotesBytesMax);
+    auto lease = environment_.budget.try_lease(2 * body.text.size() + kNotesBytesMax, meter::Purpose::background);
     if (!lease) {
-        co_return base::fail(Errc::unavailable, "The server is short of memory.", "overloaded");
+        co_return std::unexpected(lease.error());
     }
     NotesSink sink;
     const auto completion =
-        llm::make_completion(environment_.client, environment_.shard.executor(), job.upstream, std::move(body), sink);
+        llm::make_completion(environment_.client, environment_.shard.executor(), job.upstream, std::move(body), sink, {});
     job.asking = completion.get();
     job.deadline = net::Deadline::after(kCompactionMax);
     auto outcome = co_await completion->run();

@@ -29,6 +29,7 @@ struct CompactionEnvironment {
     llm::Upstreams& upstreams;
     net::HttpClient& client;
     meter::ByteBudget& budget;
+    meter::Pressure* pressure = nullptr;  // null: there is none, ever
 };
 
 // An answer that was just given.
@@ -72,6 +73,7 @@ private:
     net::Task<base::Result<std::string>> collect_piece(const store::SummaryPlan& plan, store::Position& from, Job& job);
     net::Task<base::Result<std::string>> ask(Job& job, const std::string& notes, const std::string& said);
     void give_up(Job& job);
+    bool is_deferred() const;
     void tick(std::chrono::steady_clock::time_point now);
 
     CompactionEnvironment environment_;

@@ -3,10 +3,13 @@
 #include "chat/chat_messages.hpp"
 #include "chat/prompt_budget.hpp"
 #include "llm/token_estimate.hpp"
+#include "net/deadline.hpp"
 
 namespace confab::chat {
 
 namespace {
+
+constexpr std::chrono::milliseconds kMemoryLookEvery{50};
 
 // Few servers know OpenAI's newer name of the system role.
 std::string_view chat_role(store::ItemRole role) {
@@ -66,10 +69,6 @@ base::Status write_item(ChatMessages& messages, const AnyItem& item) {
     return {};
 }
 
-std::unexpected<base::Error> short_of_memory() {
-    return base::fail(base::Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
-}
-
 // One message for all that goes before the conversation: some models' templates take no second one.
 std::string system_text(const std::string& instructions, const std::optional<store::BegunRun>& begun) {
     std::string text = instructions.empty() && begun ? begun->conversation_instructions : instructions;
@@ -86,7 +85,19 @@ struct Rendering {
     meter::Lease& lease;
     ChatMessages& messages;
     RenderedPrompt& prompt;
+    std::uint64_t held;  // by the lease before the prompt was begun
 };
+
+// The question is committed already: a moment without memory does not lose it its answer. The budget counts each look.
+net::Task<base::Status> grow_patiently(meter::Lease& lease, std::uint64_t more) {
+    const auto patience = net::Deadline::after(kMemoryWaitMax);
+    auto grown = lease.grow(more);
+    while (!grown && !patience.passed()) {
+        co_await net::sleep_for(kMemoryLookEvery);
+        grown = lease.grow(more);
+    }
+    co_return grown;
+}
 
 // The items [first, last] of a run's path, page by page.
 net::Task<base::Status> write_items(
@@ -96,6 +107,7 @@ net::Task<base::Status> write_items(
     store::Position last
 ) {
     while (first <= last) {
+        CO_TRY_VOID(co_await grow_patiently(rendering.lease, 2 * store::kPageBytesMax));  // a page, and its rendered copy
         CO_TRY(
             const auto page,
             co_await rendering.store.list_prompt_items(begun.conversation_no, begun.branch, first, last)
@@ -103,14 +115,12 @@ net::Task<base::Status> write_items(
         if (page.empty()) {
             break;
         }
-        if (!rendering.lease.grow(2 * store::kPageBytesMax)) {  // a page, and its rendered copy
-            co_return short_of_memory();
-        }
         for (const store::Item& item : page) {
             CO_TRY_VOID(write_item(rendering.messages, item));
             rendering.prompt.tokens += item.tokens;
             first = item.position + 1;
         }
+        rendering.lease.shrink_to(rendering.held + rendering.prompt.body.size());
         if (rendering.prompt.body.size() > kPromptBytesMax) {
             co_return base::fail(
                 base::Errc::invalid_request,
@@ -147,15 +157,13 @@ net::Task<base::Result<RenderedPrompt>> render_prompt(
     }
     if (!begun) {
         for (const store::NewItem& item : input) {
-            if (!lease.grow(2 * item.body.size())) {
-                co_return short_of_memory();
-            }
+            CO_TRY_VOID(co_await grow_patiently(lease, 2 * item.body.size()));
             CO_TRY_VOID(write_item(messages, item));
             prompt.tokens += item.tokens;
         }
     } else {
         const store::PromptPlan& plan = begun->prompt;
-        Rendering rendering{store, lease, messages, prompt};
+        Rendering rendering{store, lease, messages, prompt, lease.bytes()};
         if (plan.question > 0) {
             CO_TRY_VOID(co_await write_items(rendering, *begun, plan.question, plan.question));
         }

@@ -4,6 +4,7 @@
 // an anchor that moves seldom, so that the servers' prompt caches stay warm. Memory: one page, and the rendered body.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace confab::chat {
 
 inline constexpr std::size_t kPromptBytesMax =
     24ULL * 1024 * 1024;  // of the rendered body; more is `context_length_exceeded`
+
+inline constexpr std::size_t kPromptsAtOnceMax = 8;        // rendered on one shard; each holds a page and its copy
+inline constexpr std::chrono::seconds kMemoryWaitMax{2};  // for the budget to have room for a page
 
 // Asks for the rest of an answer that broke off. Most servers do not go on with an answer that ends the prompt, so a
 // user's message has to say it; it is not stored.
@@ -31,7 +35,7 @@ struct RenderedPrompt {
     std::int64_t tokens = 0;  // estimated, of everything in it
 };
 
-// The body's bytes are added to `lease`; the arguments must outlive the call. `begun` absent: nothing is stored, the
+// The body's bytes are added to `lease`, which is waited for; the arguments must outlive the call. `begun` absent: nothing is stored, the
 // prompt is `input` alone. Empty `instructions`: the conversation's own, if any.
 net::Task<base::Result<RenderedPrompt>> render_prompt(
     store::RunStore& store,

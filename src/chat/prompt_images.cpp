@@ -56,9 +56,7 @@ Task<base::Status> PromptImages::insert(net::BodySource& body, meter::Lease& lea
     if (marks == 0) {
         co_return base::Status{};
     }
-    if (!lease.grow(body.text.size() + kSendLeaseBytes)) {
-        co_return base::fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
-    }
+    CO_TRY_VOID(lease.grow(body.text.size() + kSendLeaseBytes));
     const std::string marked = std::exchange(body.text, std::string());
     body.text.reserve(marked.size() + marks * 128);
     std::size_t left = marks;

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "chat/output_writer.hpp"
+#include "chat/run_end.hpp"
 #include "chat/runs.hpp"
 #include "chat/show_limit.hpp"
 
@@ -51,6 +52,10 @@ Task<base::Status> recover_run(store::RunStore& store, store::Run run, std::vect
     written.push_back(chunk_of(run, log, durable, std::max(durable, last_chunk) + kShownAheadMax));
     store::FinishRun row = finish_row(run.no, end);
     row.chunks = std::move(written);
+    for (const store::NewItem& item : row.output) {
+        row.taken.output_tokens += item.tokens;
+        row.taken.estimated = true;
+    }
     co_return co_await store.finish_run(std::move(row));
 }
 

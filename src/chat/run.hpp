@@ -19,11 +19,14 @@
 #include "chat/event_log.hpp"
 #include "chat/output_writer.hpp"
 #include "chat/show_limit.hpp"
+#include "chat/turn_trace.hpp"
 #include "llm/completion.hpp"
+#include "meter/allowance.hpp"
 #include "meter/byte_budget.hpp"
 #include "net/deadline.hpp"
 #include "net/wait_list.hpp"
 #include "net/waker.hpp"
+#include "store/usage_rows.hpp"
 
 namespace confab::chat {
 
@@ -56,10 +59,13 @@ class Run final : private llm::CompletionSink {
 public:
     struct Origin {
         store::UserNo user{};
+        store::Payer payer;
+        meter::TicketPtr ticket;  // null: nobody's limits count the answer
         store::RunNo no{};
         ResponseFacts facts;
         bool persistent = true;  // has a row in the store
         bool admitted = true;    // false: its question is still being committed, and nothing may be shown before it is
+        std::shared_ptr<TurnTrace> trace = nullptr;  // null: not traced
         std::string continued;   // the text of the answer that this one goes on with: its own begins with it
     };
 
@@ -79,12 +85,17 @@ public:
 
     meter::Lease& lease() { return lease_; }  // grows with the prompt and with the log
 
+    std::uint64_t leased_bytes() const { return lease_.bytes(); }
+
     // The question of a run that was made before that is committed: from now on it is shown.
     void admit(store::RunNo no, store::UnixSeconds created_at);
     // It could not be committed: the answer is broken off, and nobody ever saw it. Nothing happens to an admitted run.
     void refuse();
     // Waits until one of the two has happened; whether the run was admitted.
     net::Task<bool> wait_for_admission();
+
+    // The right to make the answer; whoever takes it ends it.
+    meter::TicketPtr take_ticket() { return std::exchange(origin_.ticket, nullptr); }
 
     // What breaks off that which the driver waits for; null: it waits for nothing. Refused (false) when the run is to
     // stop already.
@@ -104,12 +115,22 @@ public:
     // How long it took until now; nothing when no token has come.
     std::optional<store::RunTiming> timing() const;
 
+    std::optional<std::chrono::steady_clock::time_point> first_token_at() const { return first_token_; }
+
+    // Of the event log.
+    std::size_t log_bytes() const { return log_.bytes(); }
+
     // Fixes how it ended and appends the last events, still invisible.
     void close(ResponseEnd end);
     // Everything is committed: shows the last events.
     void publish_end();
     // The end could not be committed: what is shown is a failure, never an answer that the next start does not know.
     void end_unsaved();
+
+    // Counts as one of its user's answers until release_slot().
+    void hold_slot(meter::Slot slot) { slot_ = std::move(slot); }
+
+    void release_slot() { slot_.release(); }
 
     // ---- for the persister ----
 
@@ -215,6 +236,7 @@ private:
     net::Executor executor_;
     Origin origin_;
     meter::Lease lease_;
+    meter::Slot slot_;
     ResponseEnd end_;
     EventLog log_;
     OutputWriter output_{log_};

@@ -47,7 +47,41 @@ Task<std::optional<std::string>> render_here(RunService* service, store::UserNo 
     co_return text;
 }
 
+struct Largest {
+    store::ResponseId id;
+    std::uint64_t bytes = 0;
+};
+
+Task<std::optional<Largest>> largest_here(RunService* service, store::UserNo user) {
+    const RunPtr run = service->largest_of(user);
+    if (!run) {
+        co_return std::nullopt;
+    }
+    Largest largest{run->facts().id, run->leased_bytes()};
+    co_return largest;
+}
+
+Task<bool> interrupt_here(RunService* service, store::UserNo user, store::ResponseId id) {
+    const RunPtr run = service->find(user, id);
+    if (!run) {
+        co_return false;
+    }
+    run->interrupt();
+    co_return true;
+}
+
 }  // namespace
+
+RunPtr RunService::largest_of(store::UserNo user) const {
+    RunPtr largest;
+    for (const auto& [id, run] : live_) {
+        const bool counts = run->origin().user == user && !run->stopping() && !run->finished();
+        if (counts && (!largest || run->leased_bytes() > largest->leased_bytes())) {
+            largest = run;
+        }
+    }
+    return largest;
+}
 
 void RunService::cancel_all_of(store::UserNo user) {
     for (const auto& [id, run] : live_) {
@@ -80,6 +114,26 @@ Task<void> RunDirectory::cancel_all_of(store::UserNo user) {
     for (const Place& place : places_) {
         co_await net::run_on(place.executor, cancel_all_here(place.service, user));
     }
+}
+
+Task<std::optional<store::ResponseId>> RunDirectory::interrupt_largest_of(store::UserNo user) {
+    std::optional<Largest> largest;
+    for (const Place& place : places_) {
+        const auto found = co_await net::run_on(place.executor, largest_here(place.service, user));
+        if (found && (!largest || found->bytes > largest->bytes)) {
+            largest = found;
+        }
+    }
+    if (!largest) {
+        co_return std::nullopt;
+    }
+    const Place& home = place(largest->id);
+    const bool interrupted = co_await net::run_on(home.executor, interrupt_here(home.service, user, largest->id));
+    std::optional<store::ResponseId> id;  // named first: g++ 12 evaluates both branches of a ?: beside a co_await
+    if (interrupted) {
+        id = largest->id;
+    }
+    co_return id;
 }
 
 Task<std::optional<std::string>> RunDirectory::render(store::UserNo user, store::ResponseId id) {

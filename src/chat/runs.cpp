@@ -2,9 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
-#include "base/json.hpp"
 #include "chat/prompt_images.hpp"
 #include "chat/run_context.hpp"
+#include "chat/run_end.hpp"
+#include "chat/run_figures.hpp"
+#include "chat/run_usage.hpp"
 #include "llm/token_estimate.hpp"
 
 namespace confab::chat {
@@ -19,80 +21,6 @@ constexpr std::chrono::minutes kCommitPatience{30
 };  // a full disk may get space again; until then the answer is not finished
 constexpr int kCommitTriesClosing = 4;  // while the server stops
 constexpr std::chrono::milliseconds kCommitRetry{500};
-
-std::string render_usage(const llm::Usage& usage) {
-    std::string text;
-    base::JsonWriter out(text);
-    out.begin_object();
-    out.member("input_tokens", usage.input_tokens);
-    out.key("input_tokens_details");
-    out.begin_object();
-    out.member("cached_tokens", usage.cached_tokens);
-    out.member("cache_write_tokens", 0);
-    out.end_object();
-    out.member("output_tokens", usage.output_tokens);
-    out.key("output_tokens_details");
-    out.begin_object();
-    out.member("reasoning_tokens", usage.reasoning_tokens);
-    out.end_object();
-    out.member("total_tokens", usage.total_tokens);
-    out.end_object();
-    return text;
-}
-
-void end_with_reason(ResponseEnd& end, llm::FinishReason reason) {
-    switch (reason) {
-        case llm::FinishReason::stop:
-        case llm::FinishReason::tool_calls: end.status = RunStatus::completed; break;
-        case llm::FinishReason::length:
-            end.status = RunStatus::incomplete;
-            end.incomplete_reason = "max_output_tokens";
-            break;
-        case llm::FinishReason::content_filter:
-            end.status = RunStatus::incomplete;
-            end.incomplete_reason = "content_filter";
-            break;
-    }
-}
-
-void end_with_failure(ResponseEnd& end, std::string code, std::string message) {
-    end.status = RunStatus::failed;
-    end.error_code = code.empty() ? "server_error" : std::move(code);
-    end.error_message = message.empty() ? "The model server failed without saying why." : std::move(message);
-}
-
-// How the run ended, from what the model server said and what was asked of us meanwhile.
-ResponseEnd end_of(const Run& run, const base::Result<llm::Outcome>& outcome) {
-    ResponseEnd end;
-    end.completed_at = base::unix_now();
-    end.timing = run.timing();
-    if (outcome && outcome->usage) {
-        end.usage = render_usage(*outcome->usage);
-        if (end.timing) {
-            end.timing->output_tokens = outcome->usage->output_tokens;
-        }
-    }
-    if (outcome && !outcome->fault()) {
-        end_with_reason(end, std::get<llm::FinishReason>(outcome->end));
-    } else if (run.cancelled()) {
-        end.status = RunStatus::cancelled;
-    } else if (run.interrupted() && !run.out_of_memory()) {
-        end.status = RunStatus::incomplete;
-        end.incomplete_reason = kInterrupted;
-    } else if (outcome) {
-        end_with_failure(end, outcome->fault()->code, outcome->fault()->message);
-    } else {
-        end_with_failure(end, outcome.error().code, outcome.error().message);
-        end.errc = outcome.error().errc;
-        end.retry_after = outcome.error().retry_after;
-    }
-    if (run.out_of_memory() && end.status != RunStatus::cancelled) {
-        end_with_failure(end, "overloaded", "The server is short of memory; the answer was cut off.");
-    } else if (run.overflowed() && end.status != RunStatus::cancelled) {
-        end_with_failure(end, "too_many_items", "The model server's answer has more parts than this server keeps.");
-    }
-    return end;
-}
 
 bool refuses_stream_options(const base::Error& error) {
     const bool refused = error.errc == Errc::invalid_request || error.errc == Errc::unprocessable;
@@ -144,28 +72,14 @@ std::unexpected<base::Error> stopped() {
 
 }  // namespace
 
-store::FinishRun finish_row(store::RunNo no, const ResponseEnd& end) {
-    store::FinishRun row;
-    row.run = no;
-    row.completed_at = end.completed_at;
-    row.status = end.status;
-    row.error_code = end.error_code;
-    row.error_message = end.error_message;
-    row.incomplete_reason = end.incomplete_reason;
-    row.usage = end.usage;
-    row.timing = end.timing;
-    for (const OutputItem& item : end.output) {
-        row.output.push_back(stored_item(item));
-    }
-    return row;
-}
-
 unsigned shard_of(const store::ResponseId& id, unsigned shard_count) {
     return id.bytes.back() % shard_count;
 }
 
 RunService::RunService(RunEnvironment environment)
-    : environment_(environment), tasks_(environment.shard.executor(), "runs") {
+    : environment_(environment),
+      tasks_(environment.shard.executor(), "runs"),
+      rendering_(environment.shard.executor(), kPromptsAtOnceMax) {
     CONFAB_ASSERT(environment.shard_count <= 64);
     if (environment_.context != nullptr) {
         compactor_ = std::make_unique<Compactor>(CompactionEnvironment{
@@ -174,10 +88,11 @@ RunService::RunService(RunEnvironment environment)
             *environment_.context,
             environment_.upstreams,
             environment_.client,
-            environment_.budget
+            environment_.budget,
+            environment_.pressure
         });
     }
-    tick_ = environment_.shard.ticker().every_tick([this](auto now) { tick(now); });
+    tick_ = environment_.shard.ticker().every_tick([this](auto now) { tick(now); }, net::Ticker::Pace::calm);
 }
 
 RunService::~RunService() = default;
@@ -198,13 +113,15 @@ RunPtr RunService::find(store::UserNo user, store::ResponseId id) const {
 
 // ---- starting ----
 
-Task<base::Result<RunPtr>> RunService::start(RunRequest request) {
+Task<base::Result<RunPtr>> RunService::start(RunRequest request, meter::Slot slot) {
     if (closing_) {
         co_return shutting_down();
     }
     CO_TRY(auto prepared, prepare(request));
+    prepared.slot = std::move(slot);
     const auto begun = std::make_shared<std::optional<store::BegunRun>>();
     RunPtr run;
+    const std::shared_ptr<TurnTrace> trace = prepared.origin.trace;
     const bool early = prepared.row && asks_early(*prepared.row);
     if (early) {
         prepared.origin.admitted = false;
@@ -215,7 +132,11 @@ Task<base::Result<RunPtr>> RunService::start(RunRequest request) {
     }
     if (prepared.row) {
         const Admission admission(run);  // whatever happens, who waits for it is told
+        const auto commit_begun = net::Deadline::Clock::now();
         CO_TRY(*begun, co_await environment_.store.begin_run(*std::move(prepared.row)));
+        if (trace) {
+            trace->phase("begin_run", commit_begun, net::Deadline::Clock::now());
+        }
         request.input.clear();  // the prompt comes from the store; a long answer must not hold a long question
         admission.grant(**begun);
     }
@@ -227,6 +148,7 @@ Task<base::Result<RunPtr>> RunService::start(RunRequest request) {
         run->interrupt();  // it is committed already: it ends as incomplete, like the others
     }
     live_.emplace(run->facts().id, run);
+    tick_.set_pace(net::Ticker::Pace::brisk);  // until tick() finds nothing under way
     environment_.counters.started.add();
     environment_.counters.live.add(1);
     if (!early && !tasks_.spawn(drive(run, std::move(request), begun))) {
@@ -239,20 +161,21 @@ Task<base::Result<RunPtr>> RunService::start(RunRequest request) {
 
 // What is known of a run before the store knows it.
 base::Result<RunService::Prepared> RunService::prepare(RunRequest& request) {
-    auto lease = environment_.budget.try_lease(kRunLeaseBytes);
-    if (!lease) {
-        return base::fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
-    }
-    Prepared prepared{{}, std::move(*lease), std::nullopt};
+    const auto user = static_cast<std::int64_t>(request.user);
+    TRY(auto lease, environment_.budget.try_lease(kRunLeaseBytes, meter::Purpose::runs, user));
+    Prepared prepared{{}, std::move(lease), {}, std::nullopt};
     Run::Origin& origin = prepared.origin;
     origin.user = request.user;
+    origin.payer = request.payer;
+    origin.ticket = std::move(request.ticket);
     origin.persistent = request.stored || request.target.conversation || request.target.previous_response;
-    origin.facts.id = make_id();
+    origin.facts.id = request.id ? *request.id : make_id();
     origin.facts.created_at = base::unix_now();
     origin.facts.model = request.model;
     origin.facts.request = request.echo;
     origin.facts.background = request.background;
     origin.facts.stored = request.stored;
+    origin.trace = begin_turn_trace(environment_.tracer, request.trace);
     origin.facts.conversation = request.target.conversation;
     origin.facts.previous_response = request.target.previous_response;
     TRY_VOID(plan_budget(*environment_.upstreams.snapshot(), environment_.calibration, request));
@@ -260,6 +183,8 @@ base::Result<RunService::Prepared> RunService::prepare(RunRequest& request) {
         store::NewRun& row = prepared.row.emplace();
         row.id = origin.facts.id;
         row.user = request.user;
+        row.key = request.payer.key;
+        row.session = request.payer.session;
         row.target = request.target;
         row.input = request.input;
         row.model = request.model;
@@ -277,9 +202,11 @@ base::Result<RunService::Prepared> RunService::prepare(RunRequest& request) {
 }
 
 RunPtr RunService::make_run(Prepared& prepared) {
-    return std::make_shared<Run>(
+    auto run = std::make_shared<Run>(
         environment_.shard.executor(), std::move(prepared.origin), std::move(prepared.lease)
     );
+    run->hold_slot(std::move(prepared.slot));
+    return run;
 }
 
 // What the store said of a run that was committed before it was made.
@@ -302,7 +229,7 @@ void RunService::take_begun(Prepared& prepared, std::optional<store::BegunRun>& 
 // ---- the life of a run ----
 
 Task<void> RunService::drive(RunPtr run, RunRequest request, BegunPtr begun) {
-    std::string upstream_name;
+    Asked asked;
     std::optional<CompactionWanted> compaction = compaction_after(request, *begun);
     if (compactor_ && *begun) {
         compactor_->give_way((*begun)->conversation_no);
@@ -310,7 +237,7 @@ Task<void> RunService::drive(RunPtr run, RunRequest request, BegunPtr begun) {
     base::Result<llm::Outcome> outcome =
         base::fail(Errc::internal, "The answer failed inside the server.", "server_error");
     try {
-        outcome = co_await answer(run, std::move(request), std::move(begun), upstream_name);
+        outcome = co_await answer(run, std::move(request), std::move(begun), asked);
     } catch (const std::exception& e) {
         spdlog::error("run_failed id={} error=\"{}\"", run->facts().id.str(), e.what());
     }
@@ -318,7 +245,7 @@ Task<void> RunService::drive(RunPtr run, RunRequest request, BegunPtr begun) {
     if (!co_await run->wait_for_admission()) {
         co_return;
     }
-    co_await finish(run, std::move(outcome), std::move(upstream_name));
+    co_await finish(run, std::move(outcome), std::move(asked));
     if (compactor_ && compaction && run->end().status == RunStatus::completed) {
         compactor_->consider(*std::move(compaction));
     }
@@ -328,22 +255,22 @@ Task<base::Result<llm::Outcome>> RunService::answer(
     RunPtr run,
     RunRequest request,
     BegunPtr begun,
-    std::string& upstream_name
+    Asked& asked
 ) {
     CO_TRY(const auto upstream, co_await choose(run, request.model));
-    upstream_name = upstream ? upstream->name : std::string(llm::kDemoModel);
+    asked.upstream = upstream ? upstream->name : std::string(llm::kDemoModel);
     request.parameters.model = request.model;
     request.parameters.stream = true;
     if (upstream && upstream->max_tokens_field == "max_completion_tokens") {
         request.parameters.token_limit_field = llm::TokenLimitField::max_completion_tokens;
     }
-    auto outcome = co_await attempt(run, upstream, request, begun);
+    auto outcome = co_await attempt(run, upstream, request, begun, asked);
     if (!outcome && refuses_stream_options(outcome.error()) && co_await run->wait_for_admission()) {
         request.parameters.include_usage = false;  // an old server: once more without it
-        outcome = co_await attempt(run, upstream, request, begun);
+        outcome = co_await attempt(run, upstream, request, begun, asked);
     }
     if (upstream && !run->timing() && is_context_exceeded(outcome) && co_await run->wait_for_admission()) {
-        co_return co_await answer_shorter(run, upstream, request, begun, std::move(outcome));
+        co_return co_await answer_shorter(run, upstream, request, begun, std::move(outcome), asked);
     }
     co_return outcome;
 }
@@ -354,7 +281,8 @@ Task<base::Result<llm::Outcome>> RunService::answer_shorter(
     llm::UpstreamPtr upstream,
     RunRequest& request,
     BegunPtr begun,
-    base::Result<llm::Outcome> refused
+    base::Result<llm::Outcome> refused,
+    Asked& asked
 ) {
     const std::int64_t named = window_named_by(refused);
     if (environment_.calibration != nullptr) {
@@ -375,7 +303,7 @@ Task<base::Result<llm::Outcome>> RunService::answer_shorter(
     spdlog::info("prompt_shortened id={} tokens={}", run->facts().id.str(), planned->plan.tokens);
     (*begun)->prompt = planned->plan;
     (*begun)->summary = std::move(planned->summary);
-    auto outcome = co_await attempt(run, upstream, request, begun);
+    auto outcome = co_await attempt(run, upstream, request, begun, asked);
     if (!run->timing() && is_context_exceeded(outcome)) {
         co_return context_exceeded(outcome);
     }
@@ -431,28 +359,37 @@ Task<base::Result<llm::Outcome>> RunService::attempt(
     RunPtr run,
     llm::UpstreamPtr upstream,
     RunRequest& request,
-    BegunPtr begun
+    BegunPtr begun,
+    Asked& asked
 ) {
     net::BodySource body;
     std::int64_t estimated = 0;
     if (upstream) {
+        net::Turnstile::Place place = co_await rendering_.enter();
         CO_TRY(
             auto prompt,
             co_await render_prompt(
                 environment_.store, run->lease(), request.parameters, request.instructions, *begun, request.input
             )
         );
-        estimated = prompt.tokens;
+        place.leave();
+        estimated = asked.prompt_tokens = prompt.tokens;
         body.text = std::move(prompt.body);
         if (run->origin().persistent) {
             request.input.clear();  // from now on the store has it, or nobody needs it
         }
         const PromptImages images{environment_.files, environment_.blobs, run->origin().user};
         CO_TRY_VOID(co_await images.insert(body, run->lease()));
+        environment_.counters.prompt_bytes.observe(body.size());
     }
     const bool text_only = body.insertions.empty();
     const auto completion = llm::make_completion(
-        environment_.client, environment_.shard.executor(), upstream, std::move(body), run->sink()
+        environment_.client,
+        environment_.shard.executor(),
+        upstream,
+        std::move(body),
+        run->sink(),
+        llm::CompletionOrigin{static_cast<std::int64_t>(run->origin().user), traceparent_of(*run, request.trace)}
     );
     std::function<void()> stop = [running = completion.get()] { running->cancel(); };
     if (!run->attach(std::move(stop))) {
@@ -460,32 +397,35 @@ Task<base::Result<llm::Outcome>> RunService::attempt(
     }
     auto outcome = co_await completion->run();
     run->attach(nullptr);
+    trace_exchange(*run, *completion, outcome);
     if (upstream && outcome && text_only) {
         learn_tokens(*upstream, request.model, estimated, *outcome);
     }
     co_return outcome;
 }
 
-Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, std::string upstream_name) {
+Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, Asked asked) {
     run->close(end_of(*run, outcome));
     const RunStatus status = run->end().status;
+    const auto commit_begun = net::Deadline::Clock::now();
+    const store::UsageCount taken = count_usage(*run, outcome, asked, environment_.usage);
+    settle_usage(*run, taken, asked, environment_.usage);
     if (run->origin().persistent) {
-        std::optional<llm::Usage> usage;  // named first: g++ 12 evaluates both branches of a ?: beside a co_await
-        if (outcome) {
-            usage = outcome->usage;
-        }
-        const auto committed = co_await commit(*run, std::move(usage), upstream_name);
+        const auto committed = co_await commit(*run, taken, asked.upstream);
         if (!committed) {
             spdlog::error("run_not_saved id={} code={}", run->facts().id.str(), committed.error().code);
             run->end_unsaved();
         }
     }
+    trace_end(*run, commit_begun, outcome);
     auto& counters = environment_.counters;
+    measure_run(*run, counters);
     (status == RunStatus::failed      ? counters.failed
      : status == RunStatus::cancelled ? counters.cancelled
                                       : counters.completed)
         .add();
     counters.live.add(-1);
+    run->release_slot();
     run->publish_end();
     live_.erase(run->facts().id);
     if (environment_.ended) {
@@ -493,7 +433,7 @@ Task<void> RunService::finish(RunPtr run, base::Result<llm::Outcome> outcome, st
     }
 }
 
-Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name) {
+Task<base::Status> RunService::commit(Run& run, store::UsageCount taken, const std::string& upstream_name) {
     base::Status committed;
     const auto patience = net::Deadline::after(kCommitPatience);
     int closing_tries = 0;
@@ -502,10 +442,7 @@ Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage,
         co_await run.wait_until_saved();
         store::FinishRun row = finish_row(run.origin().no, run.end());
         row.upstream = upstream_name;
-        if (usage) {
-            row.input_tokens = usage->input_tokens;
-            row.output_tokens = usage->output_tokens;
-        }
+        row.taken = taken;
         Sequence first = 0;
         store::RunChunk chunk;
         chunk.data = run.take_unsaved(Run::Stretch::all, first);
@@ -527,13 +464,17 @@ Task<base::Status> RunService::commit(Run& run, std::optional<llm::Usage> usage,
 // ---- persisting ----
 
 void RunService::tick(std::chrono::steady_clock::time_point now) {
+    if (live_.empty()) {
+        tick_.set_pace(net::Ticker::Pace::calm);
+        return;
+    }
     for (const auto& [id, run] : live_) {
         run->wake_late_viewers(now);
         if (run->out_of_memory() || run->overflowed()) {
             run->interrupt();
         }
     }
-    if (now >= next_persist_ && !persisting_ && !live_.empty()) {
+    if (now >= next_persist_ && !persisting_) {
         next_persist_ = now + kPersistEvery - net::Ticker::kPeriod / 2;  // at the nearest tick, not the one after it
         persisting_ = true;
         if (!tasks_.spawn(persist())) {

@@ -13,10 +13,12 @@
 #include "chat/prompt.hpp"
 #include "chat/prompt_budget.hpp"
 #include "chat/run.hpp"
+#include "chat/run_usage.hpp"
 #include "llm/upstream.hpp"
 #include "meter/counters.hpp"
 #include "net/shard.hpp"
 #include "net/task_group.hpp"
+#include "net/turnstile.hpp"
 #include "store/blob_disk.hpp"
 #include "store/store.hpp"
 
@@ -28,7 +30,10 @@ inline constexpr std::size_t kRunLeaseBytes = 32 * 1024;  // to begin with
 
 // A run as asked for.
 struct RunRequest {
+    std::optional<store::ResponseId> id = std::nullopt;  // one of RunService::make_id; nothing: made here
     store::UserNo user{};
+    store::Payer payer;
+    meter::TicketPtr ticket;
     store::RunTarget target;
     std::vector<store::NewItem> input;
     std::string model;
@@ -40,6 +45,7 @@ struct RunRequest {
     bool continues = false;  // goes on with the incomplete answer at the end of the conversation
     store::Truncation truncation = store::Truncation::automatic;
     std::int64_t prompt_tokens_max = 0;  // filled in here
+    std::optional<meter::TraceContext> trace = std::nullopt;  // of the request that asks
 };
 
 struct RunEnvironment {
@@ -55,6 +61,9 @@ struct RunEnvironment {
     std::function<void(const Run&)> ended = {};  // told of each answer when it is finished and committed
     store::ContextStore* context = nullptr;   // null: no prompt is planned twice, and nothing is summarised
     TokenCalibration* calibration = nullptr;  // null: estimates are taken as they are
+    meter::Pressure* pressure = nullptr;      // null: there is none, ever
+    meter::Tracer* tracer = nullptr;          // null: tracing is off
+    UsageBook* usage = nullptr;               // null: nothing costs anything, and what is not stored is not counted
 };
 
 using RunPtr = std::shared_ptr<Run>;
@@ -64,13 +73,20 @@ public:
     explicit RunService(RunEnvironment environment);
     ~RunService();
 
-    // Commits the input and starts the answer; the model server may be asked meanwhile (ADR 0017). Errors of RunStore::begin_run; unavailable (overloaded).
-    net::Task<base::Result<RunPtr>> start(RunRequest request);
+    // Commits the input and starts the answer; the model server may be asked meanwhile (ADR 0017). `slot`, if
+    // there is one, is held until the answer ends. Errors of RunStore::begin_run and ByteBudget::try_lease.
+    net::Task<base::Result<RunPtr>> start(RunRequest request, meter::Slot slot = {});
+
+    // A new id of a run of this shard.
+    store::ResponseId make_id() const;
 
     // The run under way with this id and owner, or null.
     RunPtr find(store::UserNo user, store::ResponseId id) const;
 
     std::size_t size() const { return live_.size(); }
+
+    // Of the user's runs under way the one that holds most, or null.
+    RunPtr largest_of(store::UserNo user) const;
 
     // Cancels every run of the user; does not wait for their ends.
     void cancel_all_of(store::UserNo user);
@@ -85,6 +101,7 @@ private:
     struct Prepared {
         Run::Origin origin;
         meter::Lease lease;
+        meter::Slot slot;
         std::optional<store::NewRun> row;  // nothing: it is not stored
     };
 
@@ -98,14 +115,15 @@ private:
         RunPtr run,
         RunRequest request,
         BegunPtr begun,
-        std::string& upstream_name
+        Asked& asked
     );
     net::Task<base::Result<llm::Outcome>> answer_shorter(
         RunPtr run,
         llm::UpstreamPtr upstream,
         RunRequest& request,
         BegunPtr begun,
-        base::Result<llm::Outcome> refused
+        base::Result<llm::Outcome> refused,
+        Asked& asked
     );
     void learn_tokens(
         const llm::Upstream& upstream,
@@ -118,17 +136,18 @@ private:
         RunPtr run,
         llm::UpstreamPtr upstream,
         RunRequest& request,
-        BegunPtr begun
+        BegunPtr begun,
+        Asked& asked
     );
-    net::Task<void> finish(RunPtr run, base::Result<llm::Outcome> outcome, std::string upstream_name);
-    net::Task<base::Status> commit(Run& run, std::optional<llm::Usage> usage, const std::string& upstream_name);
-    store::ResponseId make_id() const;
+    net::Task<void> finish(RunPtr run, base::Result<llm::Outcome> outcome, Asked asked);
+    net::Task<base::Status> commit(Run& run, store::UsageCount taken, const std::string& upstream_name);
     void tick(std::chrono::steady_clock::time_point now);
     net::Task<void> persist();
 
     RunEnvironment environment_;
     std::unordered_map<store::ResponseId, RunPtr, base::IdHash> live_;
     net::TaskGroup tasks_;
+    net::Turnstile rendering_;  // of prompts
     std::unique_ptr<Compactor> compactor_;  // null without a context store
     std::chrono::steady_clock::time_point next_persist_{};
     bool persisting_ = false;
@@ -163,6 +182,10 @@ public:
     // Cancels every run of the user, on every shard; their ends are committed soon after.
     net::Task<void> cancel_all_of(store::UserNo user);
 
+    // Breaks off the user's largest run, wherever it is; what came of it is kept, and can be continued. Its id; nothing
+    // when the user has none.
+    net::Task<std::optional<store::ResponseId>> interrupt_largest_of(store::UserNo user);
+
     // Facts and state of a run under way, as a Response object; nothing when it is not under way.
     net::Task<std::optional<std::string>> render(store::UserNo user, store::ResponseId id);
 
@@ -171,11 +194,5 @@ private:
 
     std::vector<Place> places_;
 };
-
-inline constexpr std::string_view kInterrupted =
-    "interrupted";  // why a run is incomplete that the server's end cut off
-
-// What the store is told of a run's end: status, usage, and the answer's item if there is a text.
-store::FinishRun finish_row(store::RunNo no, const ResponseEnd& end);
 
 }  // namespace confab::chat

@@ -13,6 +13,8 @@ namespace {
 using base::Errc;
 using net::Task;
 
+constexpr std::chrono::milliseconds kRoomLookEvery{500};
+
 // Another title request must not be what an answer waits for.
 bool has_slot_to_spare(const llm::Upstream& upstream) {
     if (!upstream.slots) {
@@ -51,7 +53,8 @@ public:
               service.environment_.shard.executor(),
               upstream_,
               request(*upstream_, std::move(body)),
-              *this
+              *this,
+              0
           ) {
         service_.live_.push_back(this);
     }
@@ -96,7 +99,7 @@ private:
 
 TitleService::TitleService(TitleEnvironment environment)
     : environment_(environment), tasks_(environment.shard.executor(), "titles") {
-    tick_ = environment_.shard.ticker().every_tick([this](auto) { give_way(); });
+    tick_ = environment_.shard.ticker().every_tick([this](auto) { give_way(); }, net::Ticker::Pace::calm);
 }
 
 TitleService::~TitleService() = default;
@@ -122,6 +125,10 @@ void TitleService::offer(const Run& run) {
 
 Task<void> TitleService::work() {
     while (!waiting_.empty() && !stopped_) {
+        co_await wait_for_room();
+        if (waiting_.empty()) {
+            break;
+        }
         Wish wish = std::move(waiting_.front());
         waiting_.pop_front();
         try {
@@ -132,6 +139,16 @@ Task<void> TitleService::work() {
         }
     }
     --workers_;
+}
+
+// Titles are the first thing to wait when memory is short.
+Task<void> TitleService::wait_for_room() {
+    if (environment_.pressure.active(meter::Action::defer_background)) {
+        environment_.pressure.count(meter::Shed::background_deferred);
+    }
+    while (environment_.pressure.active(meter::Action::defer_background) && !stopped_) {
+        co_await net::sleep_for(kRoomLookEvery);
+    }
 }
 
 Task<void> TitleService::grant(Wish wish) {

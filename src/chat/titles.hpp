@@ -2,7 +2,7 @@
 //
 // One TitleService per shard. Answers come first: only kTitlesAtOnce are asked for at a time, what finds kTitlesWaiting
 // others waiting is dropped, none is asked of a server that has no slot to spare, and one under way gives its slot up
-// as soon as somebody waits for one. Failures are counted, not told: the first words remain the title.
+// as soon as somebody waits for one; all wait while memory is short. Failures are counted, not told: the first words remain the title.
 #pragma once
 
 #include <chrono>
@@ -11,6 +11,7 @@
 
 #include "chat/run.hpp"
 #include "llm/upstream.hpp"
+#include "meter/pressure.hpp"
 #include "meter/title_counters.hpp"
 #include "net/http_client.hpp"
 #include "net/shard.hpp"
@@ -30,6 +31,7 @@ struct TitleEnvironment {
     llm::Upstreams& upstreams;
     net::HttpClient& client;
     meter::TitleCounters& counters;
+    meter::Pressure& pressure;
 };
 
 class TitleService {
@@ -54,6 +56,7 @@ private:
     class Request;
 
     net::Task<void> work();
+    net::Task<void> wait_for_room();
     net::Task<void> grant(Wish wish);
     net::Task<base::Result<std::string>> ask(llm::UpstreamPtr upstream, std::string body);
     void give_way();

@@ -20,12 +20,13 @@ public:
         net::Executor executor,
         UpstreamPtr upstream,
         net::BodySource body,
-        CompletionSink& sink
+        CompletionSink& sink,
+        CompletionOrigin origin
     )
         : upstream_(std::move(upstream)),
           sink_(sink),
           stream_(sink),
-          call_(client, executor, upstream_, request(*upstream_, std::move(body)), *this) {}
+          call_(client, executor, upstream_, request(*upstream_, std::move(body), origin.traceparent), *this, origin.person) {}
 
     Task<base::Result<Outcome>> run() override {
         auto sent = co_await call_.send();
@@ -51,12 +52,14 @@ public:
 
     void cancel() override { call_.cancel(); }
 
+    std::optional<CallTimes> times() const override { return call_.times(); }
+
 private:
-    static net::HttpRequest request(const Upstream& upstream, net::BodySource body) {
+    static net::HttpRequest request(const Upstream& upstream, net::BodySource body, const std::string& traceparent) {
         net::HttpRequest request;
         request.method = "POST";
         request.url = upstream.base_url + "/chat/completions";
-        request.headers = request_headers(upstream);
+        request.headers = request_headers(upstream, traceparent);
         request.body = std::move(body);
         request.deadline = net::Deadline::after(kAnswerMax);
         return request;
@@ -97,12 +100,15 @@ std::unique_ptr<Completion> make_completion(
     net::Executor executor,
     UpstreamPtr upstream,
     net::BodySource body,
-    CompletionSink& sink
+    CompletionSink& sink,
+    CompletionOrigin origin
 ) {
     if (!upstream) {
         return std::make_unique<DemoCompletion>(executor, sink);
     }
-    return std::make_unique<UpstreamCompletion>(client, executor, std::move(upstream), std::move(body), sink);
+    return std::make_unique<UpstreamCompletion>(
+        client, executor, std::move(upstream), std::move(body), sink, std::move(origin)
+    );
 }
 
 }  // namespace confab::llm

@@ -7,6 +7,7 @@
 
 #include "llm/completion_stream.hpp"
 #include "llm/upstream.hpp"
+#include "llm/upstream_call.hpp"
 #include "net/http_client.hpp"
 
 namespace confab::llm {
@@ -26,6 +27,15 @@ public:
     // Closes the connection to the server at once, or stops waiting for one; run() answers `cancelled`. Not to be
     // called from the sink.
     virtual void cancel() = 0;
+
+    // Of its call, after run() has returned; nothing of the demonstration.
+    virtual std::optional<CallTimes> times() const { return std::nullopt; }
+};
+
+// For whom an answer is asked, and in which trace.
+struct CompletionOrigin {
+    PersonKey person = 0;
+    std::string traceparent = {};  // goes along as a header unless it is empty
 };
 
 // `body` is the whole JSON request with "stream":true; `upstream` null means the demonstration.
@@ -34,7 +44,8 @@ std::unique_ptr<Completion> make_completion(
     net::Executor executor,
     UpstreamPtr upstream,
     net::BodySource body,
-    CompletionSink& sink
+    CompletionSink& sink,
+    CompletionOrigin origin
 );
 
 }  // namespace confab::llm

@@ -269,15 +269,19 @@ void CompletionStream::take_object(const json::object& object, bool is_error) {
     }
 }
 
-void CompletionStream::take_usage(const json::object& object) {
+std::optional<Usage> find_usage(const json::object& object) {
     const json::object* usage = find_object(object, "usage");
     if (usage == nullptr) {
         if (const json::object* groq = find_object(object, "x_groq")) {
             usage = find_object(*groq, "usage");
         }
     }
-    if (usage != nullptr && !usage->empty()) {
-        usage_ = usage_of(*usage);
+    return usage != nullptr && !usage->empty() ? std::optional(usage_of(*usage)) : std::nullopt;
+}
+
+void CompletionStream::take_usage(const json::object& object) {
+    if (auto usage = find_usage(object)) {
+        usage_ = usage;
     }
 }
 

@@ -26,6 +26,9 @@ namespace confab::llm {
 // (128 Ki tokens) have about 512 KiB.
 inline constexpr std::size_t kAnswerBytesMax = std::size_t{2} << 20;
 
+// The usage that an event, a choice or a whole answer carries; nothing when it carries none.
+std::optional<Usage> find_usage(const base::json::object& object);
+
 // One per request, used by one thread, owned by the provider client. Call feed() for each piece of the body until
 // done() or the body ends, then finish() once.
 class CompletionStream final : private SseHandler {

@@ -24,7 +24,7 @@ bool is_one_line(std::string_view text) {
 
 }  // namespace
 
-std::size_t FamiliarEvents::match(std::string_view bytes) const {
+std::size_t FamiliarEvents::match(std::string_view bytes, std::size_t& events) const {
     std::string_view rest = bytes;
     while (!before_.empty() && rest.starts_with(before_)) {
         const std::string_view from_text = rest.substr(before_.size());
@@ -37,6 +37,7 @@ std::size_t FamiliarEvents::match(std::string_view bytes) const {
             break;  // after an escaped quote, for instance
         }
         rest = from_text.substr(text_bytes + after_.size());
+        ++events;
     }
     return bytes.size() - rest.size();
 }

@@ -14,8 +14,16 @@ namespace confab::llm {
 class FamiliarEvents {
 public:
     // How many bytes at the beginning of `bytes`, which begin an event, are whole events of the known kind, as they
-    // should be framed: one data line and a blank line, with LF.
-    std::size_t match(std::string_view bytes) const;
+    // should be framed: one data line and a blank line, with LF. Their number is added to `events`.
+    std::size_t match(std::string_view bytes, std::size_t& events) const;
+
+    std::size_t match(std::string_view bytes) const {
+        std::size_t uncounted = 0;
+        return match(bytes, uncounted);
+    }
+
+    // Bytes of such an event besides its text.
+    std::size_t frame_bytes() const { return before_.size() + after_.size(); }
 
     // Such an event's data, which was passed on as it is: from now on this is the known kind. Only events with a
     // "content" of plain text can be.

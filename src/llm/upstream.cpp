@@ -39,24 +39,6 @@ constexpr std::array kUsualPorts{
     UsualPort{"KoboldCpp", "http://127.0.0.1:5001/v1"},
 };
 
-// '*' stands for any run of characters.
-bool matches(std::string_view pattern, std::string_view text) {
-    const auto star = pattern.find('*');
-    if (star == std::string_view::npos) {
-        return pattern == text;
-    }
-    if (!text.starts_with(pattern.substr(0, star))) {
-        return false;
-    }
-    const std::string_view rest = pattern.substr(star + 1);
-    for (std::size_t at = star; at <= text.size(); ++at) {
-        if (matches(rest, text.substr(at))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 class Collector final : public net::HttpSink {
 public:
     void on_head(const net::HttpHead& /*head*/) override {}
@@ -134,19 +116,31 @@ std::vector<Model> parse_models(const base::json::value& value, const Upstream& 
 
 bool Upstream::offers(std::string_view model) const {
     return models.empty() ||
-           std::ranges::any_of(models, [&](const std::string& pattern) { return matches(pattern, model); });
+           std::ranges::any_of(models, [&](const std::string& pattern) { return base::fits_pattern(pattern, model); });
 }
 
 std::string Catalog::default_model() const {
+    return default_model([](const std::string& /*model*/) { return true; });
+}
+
+std::string Catalog::default_model(const std::function<bool(const std::string&)>& known) const {
     if (is_demo()) {
-        return std::string(kDemoModel);
+        std::string demo(kDemoModel);
+        return known(demo) ? demo : std::string();
     }
     for (const UpstreamState& state : upstreams) {
-        if (!state.models.empty()) {
-            return state.models.front().id;
+        const auto first = std::ranges::find_if(state.models, known, &Model::id);
+        if (first != state.models.end()) {
+            return first->id;
         }
     }
     return {};
+}
+
+bool Catalog::lists(std::string_view model) const {
+    return is_demo() ? model == kDemoModel : std::ranges::any_of(upstreams, [model](const UpstreamState& state) {
+        return std::ranges::find(state.models, model, &Model::id) != state.models.end();
+    });
 }
 
 ContextWindow Catalog::window_of(const UpstreamPtr& upstream, const std::string& model) const {
@@ -183,7 +177,7 @@ base::Result<UpstreamPtr> Catalog::resolve(const std::string& model) const {
         );
     }
     for (const UpstreamState& state : upstreams) {
-        if (std::ranges::any_of(state.models, [&](const Model& entry) { return entry.id == model; })) {
+        if (std::ranges::find(state.models, model, &Model::id) != state.models.end()) {
             return state.upstream;
         }
     }
@@ -214,10 +208,13 @@ base::Result<std::string> normalise_base_url(std::string_view url) {
     return std::string(trimmed);
 }
 
-std::vector<std::string> request_headers(const Upstream& upstream) {
+std::vector<std::string> request_headers(const Upstream& upstream, const std::string& traceparent) {
     std::vector<std::string> headers{"Content-Type: application/json", "Accept: application/json, text/event-stream"};
     if (!upstream.api_key.empty()) {
         headers.push_back("Authorization: Bearer " + upstream.api_key);
+    }
+    if (!traceparent.empty()) {
+        headers.push_back("traceparent: " + traceparent);
     }
     return headers;
 }
@@ -284,6 +281,7 @@ void Upstreams::configure(std::vector<Upstream> upstreams) {
             return state.upstream->name == upstream.name && state.upstream->base_url == upstream.base_url;
         });
         upstream.slots = known != before->upstreams.end() ? known->upstream->slots : std::make_shared<UpstreamSlots>();
+        upstream.slots->set_most(upstream.slots_max > 0 ? static_cast<std::size_t>(upstream.slots_max) : kSlotsMax);
         UpstreamState state;
         state.upstream = std::make_shared<const Upstream>(std::move(upstream));
         catalog->upstreams.push_back(std::move(state));
@@ -346,12 +344,16 @@ Task<void> Upstreams::refresh() {
 }
 
 Task<void> Upstreams::look(UpstreamState& state) {
+    const auto begun = std::chrono::steady_clock::now();
     auto models = co_await fetch_models(client_, state.upstream, kLookMax);
+    UpstreamSlots& slots = *state.upstream->slots;
+    slots.note_look(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun));
     state.ok = models.has_value();
     if (models) {
         state.models = std::move(*models);
     } else {
         state.error = models.error().message;
+        slots.note_failure(models.error().code, models.error().message);
         spdlog::warn("upstream_unavailable name=\"{}\" code={}", state.upstream->name, models.error().code);
     }
 }

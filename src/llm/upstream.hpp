@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ struct Upstream {
     std::vector<std::string> models;              // names or patterns with '*'; empty: all
     std::string max_tokens_field = "max_tokens";  // how the server calls the output limit
     std::int64_t context_tokens = 0;              // the most of a model's context that is used; 0: all of it
+    std::int64_t slots_max = 0;  // requests at once; 0: as many as the server bears
     Source source = Source::config;
     std::shared_ptr<UpstreamSlots> slots;  // of a configured server; stays when others come and go
 
@@ -69,6 +71,10 @@ struct Catalog {
 
     // The first model of the first server that has one; empty when there is none.
     std::string default_model() const;
+    // The same among those that `known` admits.
+    std::string default_model(const std::function<bool(const std::string&)>& known) const;
+    // Whether a server lists the model, or it is the built-in one and there is no server.
+    bool lists(std::string_view model) const;
     // Of a model at a server: what the server lists, but no more than is configured.
     ContextWindow window_of(const UpstreamPtr& upstream, const std::string& model) const;
 
@@ -84,7 +90,7 @@ using CatalogPtr = std::shared_ptr<const Catalog>;
 base::Result<std::string> normalise_base_url(std::string_view url);
 
 // Headers of every request to a server.
-std::vector<std::string> request_headers(const Upstream& upstream);
+std::vector<std::string> request_headers(const Upstream& upstream, const std::string& traceparent = {});
 
 // What a server lists at {base_url}/models, within `patience`. Errors as HttpCall, or what the server answered.
 net::Task<base::Result<std::vector<Model>>> fetch_models(

@@ -26,20 +26,23 @@ UpstreamCall::UpstreamCall(
     net::Executor executor,
     UpstreamPtr upstream,
     net::HttpRequest request,
-    net::HttpSink& sink
+    net::HttpSink& sink,
+    PersonKey person
 )
     : client_(client),
       executor_(executor),
       upstream_(std::move(upstream)),
       request_(std::move(request)),
       sink_(sink),
-      timer_(executor) {}
+      timer_(executor),
+      person_(person) {}
 
 Task<base::Result<net::HttpHead>> UpstreamCall::send() {
     Retries retries(net::Deadline::Clock::now(), random_fraction);
     while (true) {
         auto sent = co_await try_once();
         const TryFailure failure = failure_of(sent);
+        note_failure(sent);
         if (slot_ && is_overload(failure)) {
             slot_->refused();
         }
@@ -66,15 +69,18 @@ Task<base::Result<net::HttpHead>> UpstreamCall::send() {
 
 Task<base::Result<net::HttpHead>> UpstreamCall::try_once() {
     if (upstream_->slots && !cancelled_) {
-        slot_.emplace(upstream_->slots, executor_);
+        slot_.emplace(upstream_->slots, executor_, person_);
         CO_TRY_VOID(co_await slot_->wait(upstream_->name));
     }
     if (cancelled_) {
         co_return cancelled();
     }
+    times_.granted = net::Deadline::Clock::now();
     net::HttpSink& self = *this;  // what the base is to others is private
     call_.emplace(client_, std::move(request_), self);
-    co_return co_await call_->send();
+    auto sent = co_await call_->send();
+    times_.connected = call_->connected_at();
+    co_return sent;
 }
 
 TryFailure UpstreamCall::failure_of(const base::Result<net::HttpHead>& sent) const {
@@ -91,6 +97,22 @@ TryFailure UpstreamCall::failure_of(const base::Result<net::HttpHead>& sent) con
         failure.code = "empty_answer";  // it ended before its first byte
     }
     return failure;
+}
+
+// That somebody left, waited in vain for a slot, or asked for what no server could do is no failure of the server.
+void UpstreamCall::note_failure(const base::Result<net::HttpHead>& sent) const {
+    if (!upstream_->slots || cancelled_) {
+        return;
+    }
+    if (!sent) {
+        const base::Error& error = sent.error();
+        if (error.errc != base::Errc::cancelled && error.code != "upstream_busy") {
+            upstream_->slots->note_failure(error.code, error.message);
+        }
+    } else if (sent->status >= 500 || sent->status == 429 || sent->status == 401 || sent->status == 403) {
+        const std::string status = std::to_string(sent->status);
+        upstream_->slots->note_failure("http_" + status, "It answered a request with status " + status + ".");
+    }
 }
 
 // The last try failed: its answer is the answer.

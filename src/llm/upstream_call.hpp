@@ -14,6 +14,15 @@ namespace confab::llm {
 
 inline constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;  // of an answer with an error status; the rest is dropped
 
+// When a call reached what, for traces; of the last try.
+struct CallTimes {
+    using Time = net::Deadline::Clock::time_point;
+
+    Time begun = net::Deadline::Clock::now();
+    std::optional<Time> granted;    // a slot
+    std::optional<Time> connected;  // on a new or a kept connection
+};
+
 // Lives on the shard of its client, and must not outlive it.
 class UpstreamCall final : private net::HttpSink {
 public:
@@ -22,7 +31,8 @@ public:
         net::Executor executor,
         UpstreamPtr upstream,
         net::HttpRequest request,
-        net::HttpSink& sink
+        net::HttpSink& sink,
+        PersonKey person
     );
 
     // As HttpCall::send. Besides: unavailable (upstream_busy) when no slot was to be had.
@@ -34,6 +44,8 @@ public:
 
     // Goes on after Flow::pause.
     void resume();
+
+    const CallTimes& times() const { return times_; }
 
 private:
     void on_head(const net::HttpHead& head) override;
@@ -47,6 +59,7 @@ private:
 
     net::Task<base::Result<net::HttpHead>> try_once();
     TryFailure failure_of(const base::Result<net::HttpHead>& sent) const;
+    void note_failure(const base::Result<net::HttpHead>& sent) const;
     void deliver_held();
     net::Task<void> pause(std::chrono::steady_clock::duration duration);
 
@@ -56,12 +69,14 @@ private:
     net::HttpRequest request_;
     net::HttpSink& sink_;
     net::Timer timer_;
+    const PersonKey person_;  // for whom it is, in the line for a slot
     std::optional<SlotRequest> slot_;
     std::optional<net::HttpCall> call_;
     std::optional<net::HttpHead> head_;  // of this try
     std::string held_;                   // body of an error answer: it may be tried again
     bool delivered_ = false;             // the sink has the head
     bool cancelled_ = false;
+    CallTimes times_;
 };
 
 }  // namespace confab::llm

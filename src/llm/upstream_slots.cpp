@@ -9,16 +9,34 @@ namespace confab::llm {
 
 UpstreamSlots::Counts UpstreamSlots::counts() const {
     const std::lock_guard lock(mutex_);
-    return {limit_.at(clock_()), in_use_, queue_.size()};
+    return {limit(clock_()), in_use_, queue_.size()};
+}
+
+void UpstreamSlots::note_failure(std::string code, std::string message) {
+    auto failure = std::make_shared<UpstreamFailure>();
+    failure->at = base::unix_now();
+    failure->code = std::move(code);
+    failure->message = std::move(message);
+    last_failure_.store(std::move(failure));
+}
+
+// With the mutex held.
+std::size_t UpstreamSlots::limit(ConcurrencyLimit::Time now) const {
+    return std::min(limit_.at(now), most_.load(std::memory_order_relaxed));
 }
 
 bool UpstreamSlots::enter(const WaiterPtr& waiter) {
     const std::lock_guard lock(mutex_);
     if (queue_.size() >= kSlotQueueMax) {
-        return false;
+        const WaiterPtr displaced = queue_.displace(waiter->person);
+        if (!displaced) {
+            return false;
+        }
+        displaced->state = Waiter::State::displaced;
+        wake(displaced);
     }
     waiter->state = Waiter::State::waiting;
-    queue_.push_back(waiter);
+    queue_.push(waiter->person, waiter);
     grant(waiter);
     return true;
 }
@@ -27,17 +45,18 @@ void UpstreamSlots::leave(const WaiterPtr& waiter) {
     const std::lock_guard lock(mutex_);
     if (waiter->state == Waiter::State::holding) {
         --in_use_;
+        queue_.release(waiter->person);
     } else if (waiter->state == Waiter::State::waiting) {
-        std::erase(queue_, waiter);
+        queue_.erase(waiter->person, waiter);
     }
     waiter->state = Waiter::State::idle;
     grant(waiter);
 }
 
-bool UpstreamSlots::holds(const WaiterPtr& waiter) {
+UpstreamSlots::Waiter::State UpstreamSlots::state_of(const WaiterPtr& waiter) {
     const std::lock_guard lock(mutex_);
     grant(waiter);  // the limit may have grown
-    return waiter->state == Waiter::State::holding;
+    return waiter->state;
 }
 
 void UpstreamSlots::refused(const WaiterPtr& waiter) {
@@ -51,21 +70,24 @@ void UpstreamSlots::grant(const WaiterPtr& caller) {
         return;
     }
     const auto now = clock_();
-    const std::size_t limit = limit_.at(now);
-    while (!queue_.empty() && in_use_ < limit) {
-        const WaiterPtr next = std::move(queue_.front());
-        queue_.pop_front();
+    const std::size_t most = limit(now);
+    while (!queue_.empty() && in_use_ < most) {
+        const WaiterPtr next = queue_.pop();
         next->state = Waiter::State::holding;
         next->granted_at = now;
         ++in_use_;
         if (next != caller) {
-            net::asio::post(next->executor, [next] { next->timer.cancel(); });
+            wake(next);
         }
     }
 }
 
-SlotRequest::SlotRequest(std::shared_ptr<UpstreamSlots> slots, net::Executor executor)
-    : slots_(std::move(slots)), waiter_(std::make_shared<UpstreamSlots::Waiter>(executor)) {}
+void UpstreamSlots::wake(const WaiterPtr& waiter) {
+    net::asio::post(waiter->executor, [waiter] { waiter->timer.cancel(); });
+}
+
+SlotRequest::SlotRequest(std::shared_ptr<UpstreamSlots> slots, net::Executor executor, PersonKey person)
+    : slots_(std::move(slots)), waiter_(std::make_shared<UpstreamSlots::Waiter>(executor, person)) {}
 
 SlotRequest::~SlotRequest() {
     slots_->leave(waiter_);
@@ -75,8 +97,13 @@ net::Task<base::Status> SlotRequest::wait(std::string_view upstream_name, net::D
     if (!slots_->enter(waiter_)) {
         co_return busy(upstream_name);
     }
-    while (!cancelled_ && !slots_->holds(waiter_)) {
-        if (patience.passed()) {
+    using State = UpstreamSlots::Waiter::State;
+    while (!cancelled_) {
+        const State state = slots_->state_of(waiter_);
+        if (state == State::holding) {
+            break;
+        }
+        if (state == State::displaced || patience.passed()) {
             co_return busy(upstream_name);
         }
         // Nothing can come between this look and the wait: who wakes us posts to this thread.

@@ -6,6 +6,7 @@
 // 2 s).
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -21,6 +22,8 @@
 #include "net/task.hpp"
 
 namespace confab::net {
+
+inline constexpr std::chrono::seconds kRestAfter{15};
 
 // A queue of jobs that threads take from; the mutex is held only to move a job in or out.
 template <class Job>
@@ -41,10 +44,17 @@ public:
         return true;
     }
 
-    // Waits for a job; false when closed and empty.
-    bool pop(Job& job) {
+    // Waits for a job; false when closed and empty. When none comes for `rest_after`, calls `rest` once meanwhile.
+    template <class Rest>
+    bool pop(Job& job, std::chrono::milliseconds rest_after, Rest rest) {
         std::unique_lock lock(mutex_);
-        ready_.wait(lock, [&] { return closed_ || !jobs_.empty(); });
+        const auto ready = [&] { return closed_ || !jobs_.empty(); };
+        if (!ready_.wait_for(lock, rest_after, ready)) {
+            lock.unlock();
+            rest();
+            lock.lock();
+            ready_.wait(lock, ready);
+        }
         if (jobs_.empty()) {
             return false;
         }
@@ -96,11 +106,18 @@ public:
     // A job gets its worker, or nullptr when the queue refused it and it only has to say so.
     using Job = std::move_only_function<void(Worker*)>;
 
-    BlockingPool(std::vector<Worker> workers, std::size_t jobs_max) : queue_(jobs_max) {
+    // `rest`, if given, is called on a worker's thread once that has had nothing to do for kRestAfter.
+    BlockingPool(std::vector<Worker> workers, std::size_t jobs_max, std::function<void(Worker&)> rest = {})
+        : queue_(jobs_max), rest_(std::move(rest)) {
         threads_.reserve(workers.size());
         for (Worker& worker : workers) {
             threads_.emplace_back([this, worker = std::move(worker)]() mutable {
-                for (Job job; queue_.pop(job);) {
+                const auto have_rest = [&] {
+                    if (rest_) {
+                        rest_(worker);
+                    }
+                };
+                for (Job job; queue_.pop(job, kRestAfter, have_rest);) {
                     job(&worker);
                     job = nullptr;
                 }
@@ -153,6 +170,7 @@ public:
 
 private:
     JobQueue<Job> queue_;
+    const std::function<void(Worker&)> rest_;
     std::vector<std::thread> threads_;
 };
 

@@ -14,6 +14,7 @@
 
 #include "base/text.hpp"
 #include "net/body_feed.hpp"
+#include "net/curl_handles.hpp"
 #include "net/http_failure.hpp"
 #include "net/http_transfer.hpp"
 #include "net/plain_http.hpp"
@@ -23,10 +24,8 @@ namespace confab::net {
 namespace {
 
 constexpr long kConnectTimeoutMs = 10'000;
-constexpr long kReadBufferBytes = 1024;  // per live transfer, libcurl's least; tokens are small, streams are many
 constexpr std::uint64_t kDrainBytesMax = 64 * 1024;  // a new connection is cheaper than more
 constexpr std::chrono::seconds kDrainMax{2};         // for what follows the end of an answer
-constexpr std::size_t kIdleHandlesMax = 32;          // easy handles kept for reuse
 constexpr int kEventsPerWake = 128;
 constexpr int kRoundsPerWake = 8;  // then others have their turn
 
@@ -58,7 +57,7 @@ struct HttpClient::Impl final : PlainHttp::Owner {
         curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
         curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Impl::timer_changed);
         curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-        tick = shard.ticker().every_tick([this](auto now) { enforce_deadlines(now); });
+        tick = shard.ticker().every_tick([this](auto now) { enforce_deadlines(now); }, Ticker::Pace::calm);
         watch();
     }
 
@@ -69,9 +68,6 @@ struct HttpClient::Impl final : PlainHttp::Owner {
         }
         draining.clear();
         CONFAB_ASSERT(live.empty());
-        for (CURL* handle : idle_handles) {
-            curl_easy_cleanup(handle);
-        }
         curl_multi_cleanup(multi);
     }
 
@@ -152,8 +148,7 @@ struct HttpClient::Impl final : PlainHttp::Owner {
             count = ::epoll_wait(epoll.native_handle(), events.data(), kEventsPerWake, 0);
             for (int i = 0; i < count; ++i) {
                 const auto& event = events[static_cast<std::size_t>(i)];
-                if (plain.owns(event.data.fd)) {
-                    plain.on_ready(event.data.fd, event.events);
+                if (plain.on_ready(event.data.fd, event.events)) {
                     continue;
                 }
                 int mask = 0;
@@ -192,9 +187,11 @@ struct HttpClient::Impl final : PlainHttp::Owner {
 
     void attach(Transfer& transfer) {
         live.insert(&transfer);
+        tick.set_pace(Ticker::Pace::brisk);
         ++counters.requests;
         counters.requests_live = live.size();
         transfer.patience = Deadline::after(transfer.request.first_byte_max);
+        transfer.begun_at = Deadline::Clock::now();
         route(transfer);
     }
 
@@ -203,10 +200,11 @@ struct HttpClient::Impl final : PlainHttp::Owner {
         const auto url = has_proxy ? std::nullopt : parse_plain_url(transfer.request.url);
         if (url && plain.begin_on_kept(transfer, *url)) {
             ++counters.connections_reused;
+            transfer.connected_at = transfer.begun_at;
             return;
         }
         transfer.curl = std::make_unique<Transfer::Curl>();
-        transfer.curl->handle = take_handle();
+        transfer.curl->handle = handles.take();
         transfer.curl->only_connects = url.has_value();
         configure_connection(transfer);
         if (url) {
@@ -245,6 +243,7 @@ struct HttpClient::Impl final : PlainHttp::Owner {
         ::epoll_ctl(epoll.native_handle(), EPOLL_CTL_DEL, socket, nullptr);  // would outlive its number otherwise
         release_curl(transfer);
         ++counters.connections_opened;
+        transfer.connected_at = Deadline::Clock::now();
         plain.begin(transfer, *parse_plain_url(transfer.request.url), own);
     }
 
@@ -281,42 +280,20 @@ struct HttpClient::Impl final : PlainHttp::Owner {
             plain.drop(transfer);
         }
         live.erase(&transfer);
+        if (live.empty()) {
+            tick.set_pace(Ticker::Pace::calm);
+        }
         counters.requests_live = live.size();
     }
 
     void release_curl(Transfer& transfer) {
         CONFAB_ASSERT(!inside);
         curl_multi_remove_handle(multi, transfer.curl->handle);
-        give_handle(transfer.curl->handle);
+        handles.give(transfer.curl->handle);
         curl_slist_free_all(transfer.curl->headers);
         transfer.curl.reset();
         if (fed == &transfer) {
             fed = nullptr;
-        }
-    }
-
-    CURL* take_handle() {
-        while (!idle_handles.empty()) {
-            CURL* handle = idle_handles.back();
-            idle_handles.pop_back();
-            // A handle whose host name could not be resolved keeps its buffer, and then refuses another size.
-            if (curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, kReadBufferBytes) == CURLE_OK) {
-                return handle;
-            }
-            curl_easy_cleanup(handle);
-        }
-        CURL* handle = curl_easy_init();
-        CONFAB_ASSERT(handle != nullptr);
-        set(handle, CURLOPT_BUFFERSIZE, kReadBufferBytes);
-        return handle;
-    }
-
-    void give_handle(CURL* handle) {
-        if (idle_handles.size() < kIdleHandlesMax) {
-            curl_easy_reset(handle);
-            idle_handles.push_back(handle);
-        } else {
-            curl_easy_cleanup(handle);
         }
     }
 
@@ -428,6 +405,14 @@ struct HttpClient::Impl final : PlainHttp::Owner {
     }
 
     static void deliver_curl_head(Transfer& transfer) {
+        if (transfer.head_delivered) {
+            return;
+        }
+        curl_off_t microseconds = 0;
+        curl_easy_getinfo(transfer.curl->handle, CURLINFO_PRETRANSFER_TIME_T, &microseconds);
+        if (microseconds > 0) {
+            transfer.connected_at = transfer.begun_at + std::chrono::microseconds(microseconds);
+        }
         long status = 0;
         curl_easy_getinfo(transfer.curl->handle, CURLINFO_RESPONSE_CODE, &status);
         if (status != 0) {
@@ -459,7 +444,7 @@ struct HttpClient::Impl final : PlainHttp::Owner {
                                                         : "The model server fell silent in the middle of its answer.";
             conclude(*transfer, http_failure(base::Errc::upstream_timeout, "upstream_timeout", why));
         }
-        plain.close_idle_since(now - kIdleConnectionMax);
+        plain.close_idle(now);
     }
 
     Executor executor;
@@ -472,7 +457,7 @@ struct HttpClient::Impl final : PlainHttp::Owner {
     std::set<Transfer*> live;  // every transfer that libcurl holds, draining ones too
     std::vector<Transfer*> late;
     std::list<std::unique_ptr<Transfer>> draining;
-    std::vector<CURL*> idle_handles;
+    CurlHandles handles;
     HttpClientCounters counters;
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     Transfer* fed = nullptr;  // who got bytes during the present action of libcurl
@@ -529,8 +514,10 @@ HttpClient::HttpClient(Shard& shard) : impl_(std::make_unique<Impl>(shard)) {}
 
 HttpClient::~HttpClient() = default;
 
-const HttpClientCounters& HttpClient::counters() const {
-    return impl_->counters;
+HttpClientCounters HttpClient::counters() const {
+    HttpClientCounters now = impl_->counters;
+    now.connections_live = impl_->handles.sockets() + impl_->plain.connections();
+    return now;
 }
 
 HttpCall::HttpCall(HttpClient& client, HttpRequest request, HttpSink& sink)
@@ -573,6 +560,10 @@ void HttpCall::cancel() {
     transfer_->sink = nullptr;
     transfer_->client->detach(*transfer_);
     transfer_->finish(http_failure(base::Errc::cancelled, "cancelled", "The request was cancelled."));
+}
+
+std::optional<Deadline::Clock::time_point> HttpCall::connected_at() const {
+    return transfer_->connected_at;
 }
 
 HttpRequest HttpCall::take_request() {

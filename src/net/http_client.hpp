@@ -1,8 +1,8 @@
 // HttpClient: the one HTTP client of a shard, made once and kept for as long as the server runs.
 //
 // Two engines with one connection pool each serve the shard's requests. libcurl has TLS, HTTP/2 where TLS offers it,
-// and proxies from the environment (http_proxy, https_proxy, no_proxy); it appears only in http_client.cpp and
-// http_failure.cpp. What goes to an http:// address without a proxy is carried by PlainHttp.
+// and proxies from the environment (http_proxy, https_proxy, no_proxy); it appears only in http_client.cpp,
+// curl_handles.cpp and http_failure.cpp. What goes to an http:// address without a proxy is carried by PlainHttp.
 //
 // All sockets sit in an epoll set of their own, which Asio watches as a single descriptor: one wake-up serves every
 // socket that is ready, and no per-read re-arming is needed.
@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +68,7 @@ struct HttpClientCounters {
     std::uint64_t connections_reused = 0;  // requests served by a connection from the pool
     std::uint64_t bytes_received = 0;
     std::uint64_t requests_live = 0;
+    std::uint64_t connections_live = 0;  // open sockets, idle ones too
 };
 
 struct HttpTransfer;
@@ -79,7 +81,7 @@ public:
     ~HttpClient();
 
     // To be read on the shard's thread.
-    const HttpClientCounters& counters() const;
+    HttpClientCounters counters() const;
 
     struct Impl;
 
@@ -109,6 +111,9 @@ public:
 
     // Goes on after Flow::pause.
     void resume();
+
+    // When the request was on a connection, new or kept; nothing when it never was.
+    std::optional<Deadline::Clock::time_point> connected_at() const;
 
     // The request as it was sent, for another try; after send() has returned, unless the sink said `finish`.
     HttpRequest take_request();

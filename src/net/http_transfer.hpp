@@ -11,7 +11,7 @@
 #include "net/body_feed.hpp"
 #include "net/http_client.hpp"
 
-using CURL = void;  // as in curl.h, which only http_client.cpp and http_failure.cpp include
+using CURL = void;  // as in curl.h, which few files include: see http_client.hpp
 struct curl_slist;
 
 namespace confab::net {
@@ -33,6 +33,8 @@ struct HttpTransfer {
     std::optional<base::Error> error;
     Waker ended;
     Deadline patience = Deadline::never();  // of the next byte
+    Deadline::Clock::time_point begun_at;
+    std::optional<Deadline::Clock::time_point> connected_at;
     std::uint64_t body_bytes = 0;
     std::uint64_t drained_bytes = 0;
 

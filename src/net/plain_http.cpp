@@ -18,6 +18,9 @@ namespace {
 
 constexpr std::size_t kReadBytes = 32 * 1024;  // one buffer for all connections of a shard
 constexpr std::size_t kSendPieceBytes = 16 * 1024;
+constexpr int kReadsAtOnce = 4;  // then the other sockets have their turn
+// Changes are reported, not states: the kernel need not look at a socket again after each read.
+constexpr std::uint32_t kIncoming = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
 std::string render_head(const HttpRequest& request, const PlainUrl& url) {
     std::string head =
@@ -122,7 +125,13 @@ bool PlainHttp::begin_on_kept(HttpTransfer& transfer, const PlainUrl& url) {
 void PlainHttp::begin(HttpTransfer& transfer, const PlainUrl& url, int socket) {
     auto owned = std::make_unique<PlainConnection>(socket, url.origin);
     PlainConnection& connection = *owned;
-    connections_.insert_or_assign(socket, std::move(owned));
+    const auto place = static_cast<std::size_t>(socket);
+    if (place >= connections_.size()) {
+        connections_.resize(place + 1);
+    }
+    CONFAB_ASSERT(!connections_[place]);
+    connections_[place] = std::move(owned);
+    ++connection_count_;
     start(transfer, url, connection);
 }
 
@@ -164,9 +173,12 @@ bool PlainHttp::push(PlainConnection& connection, std::string_view first, std::s
         message.msg_iov = parts;
         message.msg_iovlen = 2;
         const auto written = ::sendmsg(connection.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
         if (written < 0) {
-            const bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-            watch(connection, full ? EPOLLIN | EPOLLOUT : EPOLLIN);
+            const bool full = errno == EAGAIN || errno == EWOULDBLOCK;
+            watch(connection, full ? kIncoming | EPOLLOUT : kIncoming);
             return false;
         }
         connection.sent += static_cast<std::size_t>(written);
@@ -178,7 +190,7 @@ void PlainHttp::send_text(PlainConnection& connection) {
     if (push(connection, connection.head, connection.transfer->request.body.text)) {
         connection.head = std::string();
         connection.sent_all = true;
-        watch(connection, EPOLLIN);
+        watch(connection, kIncoming);
     }
 }
 
@@ -191,7 +203,7 @@ void PlainHttp::send_pieces(PlainConnection& connection) {
         connection.piece.resize(taken.count);
         switch (taken.state) {
             case BodyFeed::State::bytes: break;
-            case BodyFeed::State::wait: watch(connection, EPOLLIN); return;
+            case BodyFeed::State::wait: watch(connection, kIncoming); return;
             case BodyFeed::State::failed: {
                 HttpTransfer& transfer = *connection.transfer;
                 auto error = connection.feed->error();
@@ -203,7 +215,7 @@ void PlainHttp::send_pieces(PlainConnection& connection) {
                 connection.feed.reset();
                 connection.piece = std::string();
                 connection.sent_all = true;
-                watch(connection, EPOLLIN);
+                watch(connection, kIncoming);
                 return;
         }
     }
@@ -211,44 +223,80 @@ void PlainHttp::send_pieces(PlainConnection& connection) {
 
 // ---- receiving ----
 
-void PlainHttp::on_ready(int fd, std::uint32_t events) {
-    const auto entry = connections_.find(fd);
-    if (entry == connections_.end() || entry->second->watched == 0) {
-        return;  // closed or paused since the kernel said so
+PlainConnection* PlainHttp::find(int fd) const {
+    const auto place = static_cast<std::size_t>(fd);
+    return place < connections_.size() ? connections_[place].get() : nullptr;
+}
+
+bool PlainHttp::on_ready(int fd, std::uint32_t events) {
+    PlainConnection* connection = find(fd);
+    if (connection == nullptr) {
+        return false;
     }
-    PlainConnection& connection = *entry->second;
-    if (connection.transfer == nullptr) {
-        close(connection);  // idle: whatever a server has to say now, it is not an answer
-        return;
+    if (connection->watched == 0) {
+        return true;  // paused since the kernel said so
+    }
+    if (connection->transfer == nullptr) {
+        close(*connection);  // idle: whatever a server has to say now, it is not an answer
+        return true;
     }
     if ((events & EPOLLOUT) != 0) {
-        send_more(connection);
-        if (!connections_.contains(fd)) {
-            return;  // its body could not be read
+        send_more(*connection);
+        if (find(fd) == nullptr) {
+            return true;  // its body could not be read
         }
     }
-    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
-        read(connection);
+    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        read(fd, (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+    }
+    return true;
+}
+
+// A read that does not fill the buffer has emptied the socket; what comes later is a new change. Only an end that was there
+// already (`to_the_end`) has to be read as well.
+void PlainHttp::read(int fd, bool to_the_end) {
+    for (int i = 0;; ++i) {
+        PlainConnection& connection = *find(fd);
+        if (i == kReadsAtOnce) {
+            watch_again(connection);
+            return;
+        }
+        const auto got = ::recv(fd, read_buffer_.data(), read_buffer_.size(), MSG_DONTWAIT);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return;
+        }
+        if (got <= 0) {
+            end(connection, got == 0);
+            return;
+        }
+        receive(connection, std::string_view(read_buffer_.data(), static_cast<std::size_t>(got)));
+        const bool emptied = static_cast<std::size_t>(got) < read_buffer_.size() && !to_the_end;
+        if (emptied || find(fd) != &connection || connection.watched == 0) {
+            return;
+        }
+        if (connection.transfer == nullptr) {
+            close(connection);  // not to be kept: there is more than its answer, or its end
+            return;
+        }
     }
 }
 
-void PlainHttp::read(PlainConnection& connection) {
-    const auto got = ::recv(connection.fd, read_buffer_.data(), read_buffer_.size(), MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+void PlainHttp::receive(PlainConnection& connection, std::string_view bytes) {
+    if (connection.held.empty()) {
+        take(connection, bytes);
         return;
     }
-    if (got > 0) {
-        const std::string_view bytes(read_buffer_.data(), static_cast<std::size_t>(got));
-        if (connection.held.empty()) {
-            take(connection, bytes);
-        } else {
-            connection.held += bytes;
-            const std::string joined = std::exchange(connection.held, std::string());
-            take(connection, joined);
-        }
-        return;
-    }
-    if (got == 0 && connection.parser->end_of_stream()) {
+    connection.held += bytes;
+    const std::string joined = std::exchange(connection.held, std::string());
+    take(connection, joined);
+}
+
+// The server closed, or the connection broke.
+void PlainHttp::end(PlainConnection& connection, bool closed) {
+    if (closed && connection.parser->end_of_stream()) {
         complete(connection);
     } else if (!connection.parser->began() && connection.reused) {
         HttpTransfer& transfer = *connection.transfer;
@@ -275,7 +323,7 @@ void PlainHttp::take(PlainConnection& connection, std::string_view bytes) {
         }
     } while (used > 0 && !ec && !bytes.empty() && !parser->done() && !parser->paused());
     HttpTransfer& transfer = *connection.transfer;
-    if (transfer.body_bytes > 0 && transfer.head.status < 300 && connection.sent_all) {
+    if (transfer.body_bytes > 0 && transfer.head.status < 300 && connection.sent_all && transfer.request.body.size() > 0) {
         transfer.request.body = BodySource();  // an answer that has begun is not asked for again
     }
     if (transfer.sink != nullptr) {
@@ -297,7 +345,7 @@ void PlainHttp::take(PlainConnection& connection, std::string_view bytes) {
 void PlainHttp::resume(HttpTransfer& transfer) {
     PlainConnection& connection = *transfer.connection;
     connection.parser->resume();
-    watch(connection, EPOLLIN);
+    watch(connection, kIncoming);
     const std::string held = std::exchange(connection.held, std::string());
     take(connection, held);
 }
@@ -333,8 +381,11 @@ void PlainHttp::keep(PlainConnection& connection) {
     connection.transfer->connection = nullptr;
     connection.transfer = nullptr;
     connection.parser.reset();
+    connection.head = {};
+    connection.piece = {};
+    connection.held = {};
     connection.idle_since = std::chrono::steady_clock::now();
-    watch(connection, EPOLLIN);
+    watch(connection, kIncoming);
     idle_[connection.origin].push_back(&connection);
     ++idle_count_;
 }
@@ -355,17 +406,21 @@ void PlainHttp::close(PlainConnection& connection) {
         }
     }
     watch(connection, 0);
-    connections_.erase(connection.fd);
+    --connection_count_;
+    connections_[static_cast<std::size_t>(connection.fd)].reset();
 }
 
-void PlainHttp::close_idle_since(std::chrono::steady_clock::time_point time) {
+void PlainHttp::close_idle(std::chrono::steady_clock::time_point now) {
     std::vector<PlainConnection*> old;
     for (const auto& [origin, connections] : idle_) {
+        std::size_t left = connections.size();
         for (PlainConnection* connection : connections) {  // the longest idle first
-            if (connection->idle_since > time) {
+            const auto most = left > kIdleConnectionsKept ? kSurplusConnectionMax : kIdleConnectionMax;
+            if (now - connection->idle_since < most) {
                 break;
             }
             old.push_back(connection);
+            --left;
         }
     }
     for (PlainConnection* connection : old) {
@@ -374,9 +429,17 @@ void PlainHttp::close_idle_since(std::chrono::steady_clock::time_point time) {
 }
 
 void PlainHttp::watch(PlainConnection& connection, std::uint32_t events) {
-    if (connection.watched == events) {
-        return;
+    if (connection.watched != events) {
+        control(connection, events);
     }
+}
+
+// What is there already counts as a change once more.
+void PlainHttp::watch_again(PlainConnection& connection) {
+    control(connection, connection.watched);
+}
+
+void PlainHttp::control(PlainConnection& connection, std::uint32_t events) {
     epoll_event event{};
     event.data.fd = connection.fd;
     event.events = events;

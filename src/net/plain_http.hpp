@@ -20,6 +20,9 @@ namespace confab::net {
 
 inline constexpr std::size_t kIdleConnectionsMax = 1024;       // of a shard, of all servers together
 inline constexpr std::chrono::seconds kIdleConnectionMax{90};  // then it is closed; servers do so after 60 to 120 s
+// What a rush has left behind goes sooner: beyond so many idle connections to one server they are closed after this time.
+inline constexpr std::size_t kIdleConnectionsKept = 16;
+inline constexpr std::chrono::seconds kSurplusConnectionMax{10};
 
 // An http:// URL in its parts. Nothing for https, user names and whatever else libcurl should judge.
 struct PlainUrl {
@@ -59,21 +62,28 @@ public:
     // Goes on after a pause.
     void resume(HttpTransfer& transfer);
 
-    bool owns(int fd) const { return connections_.contains(fd); }
+    std::size_t connections() const { return connection_count_; }
 
-    void on_ready(int fd, std::uint32_t events);
-    void close_idle_since(std::chrono::steady_clock::time_point now);
+    // False: the socket is not one of these.
+    bool on_ready(int fd, std::uint32_t events);
+    // Those that have been idle for longer than they may be.
+    void close_idle(std::chrono::steady_clock::time_point now);
 
 private:
     friend class PlainConnection;
 
     void watch(PlainConnection& connection, std::uint32_t events);
+    void watch_again(PlainConnection& connection);
+    void control(PlainConnection& connection, std::uint32_t events);
     void start(HttpTransfer& transfer, const PlainUrl& url, PlainConnection& connection);
     void send_more(PlainConnection& connection);
     void send_text(PlainConnection& connection);
     void send_pieces(PlainConnection& connection);
     bool push(PlainConnection& connection, std::string_view first, std::string_view second);
-    void read(PlainConnection& connection);
+    PlainConnection* find(int fd) const;
+    void read(int fd, bool to_the_end);
+    void receive(PlainConnection& connection, std::string_view bytes);
+    void end(PlainConnection& connection, bool closed);
     void take(PlainConnection& connection, std::string_view bytes);
     void fail(PlainConnection& connection, std::string message);
     void complete(PlainConnection& connection);
@@ -83,8 +93,9 @@ private:
     Executor executor_;
     int epoll_fd_;
     Owner& owner_;
-    std::unordered_map<int, std::unique_ptr<PlainConnection>> connections_;  // by socket
-    std::unordered_map<std::string, std::vector<PlainConnection*>> idle_;    // by origin, the last used at the end
+    std::vector<std::unique_ptr<PlainConnection>> connections_;            // by socket, so that a token finds its own at once
+    std::unordered_map<std::string, std::vector<PlainConnection*>> idle_;  // by origin, the last used at the end
+    std::size_t connection_count_ = 0;
     std::size_t idle_count_ = 0;
     std::string read_buffer_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <sodium.h>
@@ -154,6 +155,30 @@ Task<Result<NewFile>> BlobWriter::finish() {
 }
 
 BlobDisk::BlobDisk(std::string dir) : dir_(std::move(dir)), pool_(std::vector<Worker>(kDiskThreads), kJobsQueuedMax) {}
+
+Task<Result<DiskRoom>> BlobDisk::room() {
+    auto job = [dir = dir_](Worker&) -> Result<DiskRoom> {
+        std::error_code ec;
+        const auto space = std::filesystem::space(dir, ec);
+        if (ec) {
+            return fail(Errc::internal, "The disk does not say how much room it has: " + ec.message() + ".", "disk_failed");
+        }
+        return DiskRoom{space.available, space.capacity};
+    };
+    co_return co_await pool_.run(std::move(job));
+}
+
+Task<Result<std::uint64_t>> BlobDisk::size_beside(std::string name) {
+    auto job = [path = std::filesystem::path(dir_).parent_path() / name](Worker&) -> Result<std::uint64_t> {
+        std::error_code ec;
+        const auto bytes = std::filesystem::file_size(path, ec);
+        if (ec) {
+            return base::not_found("There is no such file.");
+        }
+        return bytes;
+    };
+    co_return co_await pool_.run(std::move(job));
+}
 
 Task<Result<std::string>> BlobDisk::read(Sha256 hash, std::uint64_t offset, std::size_t bytes_max) {
     auto job = [path = blob_path(dir_, hash), offset, bytes_max](Worker&) { return read_at(path, offset, bytes_max); };

@@ -39,10 +39,20 @@ private:
     std::shared_ptr<State> state_;  // shared with the job under way
 };
 
+// Of the file system that the blobs lie on.
+struct DiskRoom {
+    std::uint64_t free_bytes = 0;  // that this process may use
+    std::uint64_t bytes = 0;
+};
+
 class BlobDisk {
 public:
     // `dir` as prepare_blob_dir left it.
     explicit BlobDisk(std::string dir);
+
+    net::Task<base::Result<DiskRoom>> room();
+    // Of a file beside the directory. Errors: not_found, unavailable.
+    net::Task<base::Result<std::uint64_t>> size_beside(std::string name);
 
     // At most `bytes_max` bytes of a blob from `offset` on; empty at its end. Errors: not_found (the blob is gone),
     // unavailable, internal.
@@ -55,6 +65,8 @@ public:
         std::size_t bytes_max,
         std::move_only_function<void(base::Result<std::string>)> done
     );
+
+    std::size_t queued() const { return pool_.queued(); }
 
     // Finishes what is queued and joins the threads.
     void stop() { pool_.stop(); }

@@ -10,7 +10,7 @@ namespace confab::store {
 using base::FileId;
 
 inline constexpr std::int64_t kFileBytesMax = 20LL * 1024 * 1024;        // of one file
-inline constexpr std::int64_t kUserFileBytesMax = 1024LL * 1024 * 1024;  // of all files of one user
+inline constexpr std::int64_t kUserFileBytesMax = 1024LL * 1024 * 1024;  // of one user, unless limits say otherwise
 inline constexpr std::int64_t kUserFilesMax = 10'000;                    // files of one user
 
 // The file of a user. Its bytes are a blob, which several files may share.

@@ -33,6 +33,7 @@ inline constexpr std::string_view kSettingTitleModel = "title_model";  // empty:
 inline constexpr std::string_view kSettingRetentionDays = "retention_days";  // empty: keep
 inline constexpr std::string_view kSettingTrashDays = "trash_days";
 inline constexpr std::string_view kSettingCompaction = "compaction";  // "auto", "off"
+inline constexpr std::string_view kSettingLastBackup = "last_backup_at";  // Unix seconds; not set by people
 
 struct Folder {
     FolderId id;

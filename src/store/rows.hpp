@@ -68,6 +68,9 @@ struct ApiKey {
     std::string prefix;  // the first characters of the key, to recognise it by
     UnixSeconds created_at = 0;
     std::optional<UnixSeconds> last_used_at;
+    std::string models = "[]";  // that it may ask, a JSON array of names or patterns with '*'; empty: all
+    bool read_only = false;     // it may look, and change nothing
+    std::optional<UnixSeconds> expires_at;
 };
 
 // ---- conversations
@@ -234,6 +237,8 @@ enum class Truncation : std::uint8_t { automatic, disabled };
 struct NewRun {
     ResponseId id;
     UserNo user{};
+    std::optional<KeyId> key;  // what it was asked for with, like the next
+    std::optional<SessionId> session;
     RunTarget target;
     std::vector<NewItem> input;  // may be empty when the target's newest item is a user's, or a tool's output
     std::string model;
@@ -245,6 +250,15 @@ struct NewRun {
     Truncation truncation = Truncation::automatic;
     // Estimates the conversation's own instructions, which then count against the budget; null: they are not sent.
     std::int64_t (*count_tokens)(std::string_view) noexcept = nullptr;
+};
+
+// What an answer took.
+struct UsageCount {
+    std::int64_t input_tokens = 0;
+    std::int64_t cached_tokens = 0;  // of the input
+    std::int64_t output_tokens = 0;
+    std::int64_t cost = 0;   // billionths of the currency
+    bool estimated = false;  // the model server counted nothing
 };
 
 inline constexpr std::size_t kContinuedBytesMax = 2ULL * 1024 * 1024;  // a longer answer is not gone on with
@@ -294,8 +308,7 @@ struct FinishRun {
     std::string incomplete_reason;
     std::string usage;                // a JSON object, empty when unknown
     std::optional<RunTiming> timing;  // nothing when no token came, or nobody measured
-    std::int64_t input_tokens = 0;    // for the ledger
-    std::int64_t output_tokens = 0;
+    UsageCount taken;                 // for the ledger, like the next
     std::string upstream;
     std::vector<NewItem> output;   // inserted whole, after the branch's head, instead of the answer that was continued
     std::vector<RunChunk> chunks;  // the last stretch of the log, committed in the same transaction

@@ -18,14 +18,19 @@
 #include "net/task.hpp"
 #include "store/backup_store.hpp"
 #include "store/branch_store.hpp"
+#include "store/call_store.hpp"
 #include "store/context_store.hpp"
 #include "store/export_store.hpp"
 #include "store/file_rows.hpp"
+#include "store/identity_store.hpp"
 #include "store/import_store.hpp"
+#include "store/model_access_store.hpp"
 #include "store/organise_store.hpp"
 #include "store/people_store.hpp"
 #include "store/rows.hpp"
 #include "store/search_store.hpp"
+#include "store/share_store.hpp"
+#include "store/usage_store.hpp"
 
 namespace confab::store {
 
@@ -52,7 +57,7 @@ public:
 
     // `forbidden` (account_suspended, account_pending), like create_key.
     virtual Task<Status> create_session(Session session) = 0;
-    // Of people who may enter, like find_key.
+    // Of people who may enter.
     virtual Task<Result<std::pair<Session, User>>> find_session(Sha256 token_hash) = 0;
     virtual Task<Status> touch_session(SessionId id, UnixSeconds seen_at) = 0;
     virtual Task<Result<std::vector<Session>>> list_sessions(UserNo user) = 0;  // newest first, at most 200
@@ -60,6 +65,7 @@ public:
     virtual Task<Status> delete_sessions_before(UnixSeconds last_seen) = 0;
 
     virtual Task<Status> create_key(ApiKey key) = 0;
+    // Of people who may enter; not one that has expired.
     virtual Task<Result<std::pair<ApiKey, User>>> find_key(Sha256 key_hash) = 0;
     virtual Task<Status> touch_key(KeyId id, UnixSeconds used_at) = 0;
     virtual Task<Result<std::vector<ApiKey>>> list_keys(UserNo user) = 0;  // newest first, at most 200
@@ -163,7 +169,12 @@ class Store : public AccountStore,
               public ExportStore,
               public BackupStore,
               public ImportStore,
-              public ContextStore {
+              public ContextStore,
+              public UsageStore,
+              public CallStore,
+              public IdentityStore,
+              public ModelAccessStore,
+              public ShareStore {
 public:
     // Answers when the engine can read and write.
     virtual Task<Status> ping() = 0;

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,6 +122,7 @@ private:
     Task<Status> begin_archive();
     Status add_manifest();
     Task<Result<bool>> next_file();
+    Task<void> note_end();
     Task<Status> open_file(std::string path, std::string name, std::int64_t bytes);
     Task<Status> add_piece();
 
@@ -237,6 +239,7 @@ Task<Result<bool>> Backup::next_file() {
     }
     if (blobs_.empty()) {
         CO_TRY_VOID(tar_.finish());
+        co_await note_end();
         co_return false;
     }
     const store::BlobEntry& blob = blobs_[blob_++];
@@ -247,6 +250,16 @@ Task<Result<bool>> Backup::next_file() {
     CO_TRY_VOID(co_await open_file(store::blob_path(dir, blob.hash), "files/" + hex.substr(0, 2) + "/" + hex, blob.bytes)
     );
     co_return true;
+}
+
+// For whoever wonders when the last one was made. A backup is not worse for its not being noted.
+Task<void> Backup::note_end() {
+    std::string name(store::kSettingLastBackup);
+    std::string now = std::to_string(base::unix_now());
+    const auto noted = co_await sources_.store.put_setting(std::move(name), std::move(now));
+    if (!noted) {
+        spdlog::warn("backup_not_noted error=\"{}\"", noted.error().message);
+    }
 }
 
 }  // namespace

@@ -48,13 +48,14 @@ bool concerns_only_this(const base::Error& error) {
 }  // namespace
 
 ConfabReader::ConfabReader(
-    store::Store& store,
+    store::ImportStore& store,
+    store::FileStore& files,
     store::BlobDisk& blobs,
     ConversationBuilder& builder,
     ImportReport& report,
     Importing importing
 )
-    : store_(store), blobs_(blobs), builder_(builder), report_(report), importing_(importing) {}
+    : store_(store), files_(files), blobs_(blobs), builder_(builder), report_(report), importing_(importing) {}
 
 bool ConfabReader::is_header(std::string_view first_line) {
     if (first_line.find("confab_export") == std::string_view::npos) {
@@ -303,7 +304,7 @@ Task<Status> ConfabReader::begin_file(const json::object& object) {
         co_return Status{};
     }
     CO_TRY(const auto usable, co_await importable(*id));
-    const auto there = co_await store_.find_file(importing_.user, usable);
+    const auto there = co_await files_.find_file(importing_.user, usable);
     if (there) {
         incoming.broken = true;  // it is there: its data is passed over
         file_ = std::move(incoming);
@@ -359,7 +360,7 @@ Task<Status> ConfabReader::end_file() {
         made.file.hash = finished->file.hash;
         made.file.bytes = finished->file.bytes;
         made.file.media_type = finished->file.media_type;
-        const auto created = co_await store_.create_file(std::move(made));
+        const auto created = co_await files_.create_file(std::move(made));
         if (!created) {
             done = std::unexpected(created.error());
         }

@@ -5,7 +5,6 @@
 
 #include <map>
 #include <memory>
-#include <map>
 #include <optional>
 #include <string>
 
@@ -22,7 +21,8 @@ inline constexpr int kExportVersion = 1;
 class ConfabReader {
 public:
     ConfabReader(
-        store::Store& store,
+        store::ImportStore& store,
+        store::FileStore& files,
         store::BlobDisk& blobs,
         ConversationBuilder& builder,
         ImportReport& report,
@@ -63,7 +63,8 @@ private:
     net::Task<base::Status> end_file();
     std::string where() const;
 
-    store::Store& store_;
+    store::ImportStore& store_;
+    store::FileStore& files_;
     store::BlobDisk& blobs_;
     ConversationBuilder& builder_;
     ImportReport& report_;

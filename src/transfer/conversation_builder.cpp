@@ -193,33 +193,24 @@ Task<Status> ConversationBuilder::write_node(Writing& writing, std::uint32_t ind
         node.branch = nodes_[parent].branch;
         node.position = nodes_[parent].position;
     }
-    CO_TRY(const std::string record, spool_.read(node.place));
-    SourceMessage message = from_record(record);
-    if (writing.refused) {
-        writing.left_out += static_cast<std::int64_t>(message.items.size());
-        co_return Status{};
-    }
-    std::size_t bytes = 0;
-    for (const SourceItem& item : message.items) {
-        bytes += item.item.body.size() + message.model.size() + message.usage.size();
-    }
-    const bool full = writing.piece.items.size() + message.items.size() > store::kImportItemsMax ||
-                      writing.piece_bytes + bytes > store::kImportBytesMax;
-    if (full && !writing.piece.items.empty()) {
-        CO_TRY_VOID(co_await write_piece(writing));
-        if (writing.refused) {
-            writing.left_out += static_cast<std::int64_t>(message.items.size());
-            co_return Status{};
-        }
-        if (parent != kNowhere) {  // its place is known now
-            node.branch = nodes_[parent].branch;
-            node.position = nodes_[parent].position;
-        }
-    }
-    writing.piece_bytes += bytes;
-    append_items(writing, node, message);
     if (node.branch == kInPiece) {
         writing.in_piece.push_back(index);
+    }
+    CO_TRY(const std::string record, spool_.read(node.place));
+    SourceMessage message = from_record(record);
+    for (std::size_t i = 0; i < message.items.size(); ++i) {
+        const std::size_t bytes = message.items[i].item.body.size() + message.model.size() + message.usage.size();
+        const bool full = writing.piece.items.size() >= store::kImportItemsMax ||
+                          writing.piece_bytes + bytes > store::kImportBytesMax;
+        if (full && !writing.piece.items.empty() && !writing.refused) {
+            CO_TRY_VOID(co_await write_piece(writing));
+        }
+        if (writing.refused) {
+            writing.left_out += static_cast<std::int64_t>(message.items.size() - i);
+            co_return Status{};
+        }
+        writing.piece_bytes += bytes;
+        append_item(writing, index, message, i);
     }
     if (!message.items.empty()) {
         writing.newest = index;
@@ -228,39 +219,37 @@ Task<Status> ConversationBuilder::write_node(Writing& writing, std::uint32_t ind
 }
 
 // The items of a message follow one another; what follows the message follows its last item.
-void ConversationBuilder::append_items(Writing& writing, Node& node, SourceMessage& message) {
+void ConversationBuilder::append_item(Writing& writing, std::uint32_t index, SourceMessage& message, std::size_t number) {
+    Node& node = nodes_[index];
     const std::string_view user = view_of(importing_.user_id.bytes);
-    std::optional<store::ImportedRun> run;
+    SourceItem& from = message.items[number];
+    store::ImportItem item;
+    item.item = std::move(from.item);
+    item.item.id = message.given_id.value_or(store::derived_item_id(
+        from.type, {"item", user, writing.format, writing.source.id, message.id, std::to_string(number)}
+    ));
+    item.created_at = sane_time(message.created_at, writing.now);
     if (message.given_run || !message.model.empty()) {
-        run = store::ImportedRun{};
-        run->id = message.given_run.value_or(store::ResponseId{
+        item.run = store::ImportedRun{};
+        item.run->id = message.given_run.value_or(store::ResponseId{
             store::derived_id({"response", user, writing.format, writing.source.id, message.id})
         });
-        run->model = message.model;
-        run->usage = message.usage;
-        run->timing = message.timing;
+        item.run->model = message.model;
+        item.run->usage = message.usage;
+        item.run->timing = message.timing;
     }
-    for (std::size_t i = 0; i < message.items.size(); ++i) {
-        SourceItem& from = message.items[i];
-        store::ImportItem item;
-        item.item = std::move(from.item);
-        item.item.id = message.given_id.value_or(store::derived_item_id(
-            from.type, {"item", user, writing.format, writing.source.id, message.id, std::to_string(i)}
-        ));
-        item.created_at = sane_time(message.created_at, writing.now);
-        if (node.branch == kInPiece) {
-            item.parent = node.position;
-        } else {
-            item.after = {store::BranchNo(node.branch), node.position};
-        }
-        item.run = run;
-        if (writing.piece.title.empty() && writing.format != "confab" && item.item.role == store::ItemRole::user) {
-            writing.piece.title = store::sqlite::title_from(item.item.format, item.item.body);
-        }
-        node.branch = kInPiece;
-        node.position = static_cast<std::uint32_t>(writing.piece.items.size());
-        writing.piece.items.push_back(std::move(item));
+    if (node.branch == kInPiece) {
+        item.parent = node.position;
+    } else {
+        item.after = {store::BranchNo(node.branch), node.position};
+        writing.in_piece.push_back(index);
     }
+    if (writing.piece.title.empty() && writing.format != "confab" && item.item.role == store::ItemRole::user) {
+        writing.piece.title = store::sqlite::title_from(item.item.format, item.item.body);
+    }
+    node.branch = kInPiece;
+    node.position = static_cast<std::uint32_t>(writing.piece.items.size());
+    writing.piece.items.push_back(std::move(item));
 }
 
 void ConversationBuilder::begin_piece(Writing& writing) const {

@@ -67,7 +67,7 @@ private:
     std::uint32_t parent_of(Writing& writing, std::uint32_t index);
     net::Task<base::Status> write_with_parents(Writing& writing, std::uint32_t index);
     net::Task<base::Status> write_node(Writing& writing, std::uint32_t index);
-    void append_items(Writing& writing, Node& node, SourceMessage& message);
+    void append_item(Writing& writing, std::uint32_t index, SourceMessage& message, std::size_t number);
     net::Task<base::Status> write_piece(Writing& writing);
     net::Task<base::Status> write_last_piece(Writing& writing);
     void begin_piece(Writing& writing) const;

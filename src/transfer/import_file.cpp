@@ -73,7 +73,7 @@ private:
         std::optional<ConfabReader> own;
         std::optional<ForeignReader> foreign;
         if (ConfabReader::is_header(piece.substr(0, piece.find('\n')))) {
-            own.emplace(environment_.store, environment_.blobs, builder_, report_, importing_);
+            own.emplace(environment_.store, environment_.files, environment_.blobs, builder_, report_, importing_);
         } else {
             foreign.emplace(builder_, report_);
         }

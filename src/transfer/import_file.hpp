@@ -13,7 +13,8 @@
 namespace confab::transfer {
 
 struct ImportEnvironment {
-    store::Store& store;
+    store::ImportStore& store;
+    store::FileStore& files;
     store::BlobDisk& blobs;
     std::string spool_dir;
 };

@@ -30,6 +30,7 @@ constexpr std::size_t kDiskJobsMax = 1'024;
 constexpr int kEndAttemptsMax = 1'800;          // a full disk may become free again
 constexpr std::chrono::milliseconds kEndPause{1'000};
 constexpr std::chrono::milliseconds kClaimPause{1'000};
+constexpr std::chrono::milliseconds kRoomLookEvery{500};
 constexpr std::string_view kUploadSuffix = ".upload";
 
 ImportJob new_job(store::UserNo user, ImportStatus status, std::string filename, std::string path) {
@@ -133,10 +134,11 @@ Task<Result<ImportJob>> ImportService::Upload::finish() {
 
 // ---- the service ----
 
-ImportService::ImportService(store::Store& store, store::BlobDisk& blobs, std::string dir)
+ImportService::ImportService(store::Store& store, store::BlobDisk& blobs, std::string dir, ImportRoom room)
     : store_(store),
       blobs_(blobs),
       dir_(std::move(dir)),
+      room_(room),
       disk_(std::vector<Worker>(1), kDiskJobsMax),
       jobs_(std::vector<Worker>(kJobsAtOnce), kWakesMax) {}
 
@@ -229,8 +231,49 @@ void ImportService::run_all() {
     loop.run();
 }
 
+bool ImportService::is_deferred() const {
+    return room_.pressure != nullptr && room_.pressure->active(meter::Action::defer_background);
+}
+
+Task<void> ImportService::wait_for_room() {
+    if (is_deferred()) {
+        room_.pressure->count(meter::Shed::background_deferred);
+    }
+    while (is_deferred() && !stopping_) {
+        co_await net::sleep_for(kRoomLookEvery);
+    }
+}
+
+// Nothing when the server stops.
+Task<std::optional<meter::Lease>> ImportService::lease_room() {
+    while (!stopping_) {
+        co_await wait_for_room();
+        if (room_.budget == nullptr) {
+            co_return meter::Lease();
+        }
+        if (auto lease = room_.budget->try_lease(kImportLeaseBytes, meter::Purpose::background)) {
+            co_return *std::move(lease);
+        }
+        co_await net::sleep_for(kRoomLookEvery);
+    }
+    co_return std::nullopt;
+}
+
+// Asked by an import between two pieces: notes how far it is, waits while memory is short. False: it is to end.
+Task<Result<bool>> ImportService::keep_going(store::ImportId id, store::ImportProgress so_far) {
+    co_await wait_for_room();
+    if (stopping_) {
+        co_return false;
+    }
+    co_return co_await store_.save_import(id, std::move(so_far));
+}
+
 Task<void> ImportService::run_queued() {
     while (!stopping_) {
+        const auto room = co_await lease_room();
+        if (!room) {
+            co_return;
+        }
         auto job = co_await store_.claim_import();
         if (!job) {  // busy, or a full disk: the job would wait for somebody else's
             co_await net::sleep_for(kClaimPause);
@@ -247,19 +290,16 @@ Task<void> ImportService::run_queued() {
 Task<void> ImportService::run_job(ImportJob job) {
     const std::string path = job.path.empty() ? upload_path(job.id) : job.path;
     ImportReport report;
-    KeepGoing keep_going = [this, id = job.id](const ImportReport& so_far) -> Task<Result<bool>> {
-        if (stopping_) {
-            return [](bool go_on) -> Task<Result<bool>> { co_return go_on; }(false);
-        }
-        return store_.save_import(id, so_far.progress());
+    KeepGoing go_on = [this, id = job.id](const ImportReport& so_far) -> Task<Result<bool>> {
+        return keep_going(id, so_far.progress());
     };
     Status done;
     const auto user = co_await store_.find_user(job.user);
     if (user) {
-        ImportEnvironment environment{store_, blobs_, dir_};
+        ImportEnvironment environment{store_, store_, blobs_, dir_};
         const Importing importing{user->no, user->id};
         try {
-            done = co_await import_file(std::move(environment), importing, path, report, std::move(keep_going));
+            done = co_await import_file(std::move(environment), importing, path, report, std::move(go_on));
         } catch (const std::exception& e) {
             spdlog::error("import_failed import={} error=\"{}\"", job.id.str(), e.what());
             done = base::fail(Errc::internal, "The import failed. The server's log says why.", "internal_error");
@@ -313,7 +353,7 @@ Task<bool> ImportService::end_job(const ImportJob& job, ImportStatus status, con
 namespace {
 
 // What an earlier process left of the same import when it was ended: this one begins again.
-Task<Status> end_left_over(store::Store& store, store::UserNo user, std::string path) {
+Task<Status> end_left_over(store::ImportStore& store, store::UserNo user, std::string path) {
     const store::PageRequest<store::ImportId> newest{std::nullopt, store::Order::descending, 1};
     CO_TRY(const auto page, co_await store.list_imports(user, newest));
     if (!page.rows.empty() && !is_final(page.rows[0].status) && page.rows[0].path == path) {
@@ -328,7 +368,7 @@ Task<Result<store::ImportProgress>> run_now(
     std::string path,
     std::function<void(const store::ImportProgress&)> watch
 ) {
-    store::Store& store = environment.store;
+    store::ImportStore& store = environment.store;
     ImportJob job = new_job(user.no, ImportStatus::running, std::filesystem::path(path).filename().string(), path);
     job.bytes = file_bytes(path);
     CO_TRY_VOID(co_await end_left_over(store, user.no, path));

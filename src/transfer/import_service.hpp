@@ -11,12 +11,20 @@
 #include <string>
 #include <string_view>
 
+#include "meter/byte_budget.hpp"
 #include "net/blocking_pool.hpp"
 #include "transfer/import_file.hpp"
 
 namespace confab::transfer {
 
+inline constexpr std::uint64_t kImportLeaseBytes = 4ULL * 1024 * 1024;  // what a running import holds
 inline constexpr std::uint64_t kUploadBytesMax = 8ULL * 1024 * 1024 * 1024;
+
+// What a server's imports may use: they wait while memory is short. Both null: there is enough, always.
+struct ImportRoom {
+    meter::Pressure* pressure = nullptr;
+    meter::ByteBudget* budget = nullptr;
+};
 
 class ImportService {
     struct Worker {};
@@ -48,12 +56,15 @@ public:
     };
 
     // `dir` holds uploads and what waits on its way into the store.
-    ImportService(store::Store& store, store::BlobDisk& blobs, std::string dir);
+    ImportService(store::Store& store, store::BlobDisk& blobs, std::string dir, ImportRoom room = {});
 
     ~ImportService() { stop(); }
 
     // Queues what was not done, and removes what nobody waits for. Errors: those of the store, internal.
     net::Task<base::Status> start();
+
+    // Imports that wait for a thread.
+    std::size_t queued() const { return jobs_.queued(); }
 
     // Lets running imports stop soon; they go on after the next start. Joins the threads.
     void stop();
@@ -76,12 +87,17 @@ private:
     void run_all();
     net::Task<void> run_queued();
     net::Task<void> run_job(store::ImportJob job);
+    bool is_deferred() const;
+    net::Task<void> wait_for_room();
+    net::Task<base::Result<bool>> keep_going(store::ImportId id, store::ImportProgress so_far);
+    net::Task<std::optional<meter::Lease>> lease_room();
     net::Task<bool> end_job(const store::ImportJob& job, store::ImportStatus status, const ImportReport& report);
     base::Status remove_strays(const std::vector<store::ImportJob>& queued) const;
 
     store::Store& store_;
     store::BlobDisk& blobs_;
     const std::string dir_;
+    const ImportRoom room_;
     std::atomic<bool> stopping_{false};
     Pool disk_;
     Pool jobs_;

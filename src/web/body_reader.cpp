@@ -113,19 +113,18 @@ void BodyReader::count(std::size_t bytes) {
     }
 }
 
-Task<base::Status> BodyReader::read_whole(std::string& body, meter::Lease& lease, meter::ByteBudget& budget) {
+Task<base::Status> BodyReader::read_whole(
+    std::string& body,
+    meter::Lease& lease,
+    meter::ByteBudget& budget,
+    std::int64_t user_no
+) {
     body.clear();
     if (!limits_.has_body) {
         co_return base::Status{};
     }
-    const auto overloaded = fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
-    auto first =
-        budget.try_lease(std::min<std::uint64_t>(limits_.announced.value_or(limits_.bytes_max), kBodyPieceBytes));
-    if (!first) {
-        co_return overloaded;
-    }
-    lease = std::move(*first);
-    if (limits_.announced && *limits_.announced <= lease.bytes()) {  // straight into its place
+    CO_TRY(lease, budget.try_lease(limits_.announced.value_or(kBodyPieceBytes), meter::Purpose::bodies, user_no));
+    if (limits_.announced) {  // straight into its place
         body.reserve(static_cast<std::size_t>(*limits_.announced));
         while (!done() && !failed_) {
             co_await read_announced(body, kWholeStepBytes);
@@ -140,8 +139,8 @@ Task<base::Status> BodyReader::read_whole(std::string& body, meter::Lease& lease
         if (piece.empty()) {
             co_return base::Status{};
         }
-        if (body.size() + piece.size() > lease.bytes() && !lease.grow(kBodyPieceBytes)) {
-            co_return overloaded;
+        if (body.size() + piece.size() > lease.bytes()) {
+            CO_TRY_VOID(lease.grow(kBodyPieceBytes));
         }
         body.append(piece);
     }

@@ -54,8 +54,14 @@ public:
     // only towards the whole.
     net::Task<base::Result<std::string_view>> next();
 
-    // The whole body; its bytes are leased before they are kept. Further error: unavailable (overloaded).
-    net::Task<base::Status> read_whole(std::string& body, meter::Lease& lease, meter::ByteBudget& budget);
+    // The whole body of a request of `user_no`; its bytes are leased before they are kept: all at once when their number
+    // is announced, else 64 KiB at a time. Further errors: those of ByteBudget::try_lease.
+    net::Task<base::Status> read_whole(
+        std::string& body,
+        meter::Lease& lease,
+        meter::ByteBudget& budget,
+        std::int64_t user_no
+    );
 
     // Nothing of the body is left on the connection.
     bool done() const {

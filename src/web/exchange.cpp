@@ -50,7 +50,7 @@ Reply error_reply(const base::Error& error) {
     Reply reply = json_reply(error_body(error), base::http_status(error.errc));
     auto retry_after = error.retry_after;
     if (!retry_after && error.errc == base::Errc::unavailable) {
-        retry_after = std::chrono::seconds(1);
+        retry_after = meter::jittered(std::chrono::seconds(1));
     }
     if (retry_after) {
         reply.headers.push_back({"retry-after", std::to_string(retry_after->count())});

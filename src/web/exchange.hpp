@@ -11,13 +11,26 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "meter/allowance.hpp"
 #include "meter/byte_budget.hpp"
+#include "meter/trace.hpp"
 #include "net/task.hpp"
 
 namespace confab::web {
 
-// Who asks, once authenticated. How the credential travelled matters: some routes take only the cookie.
-enum class Carrier : std::uint8_t { none, cookie, bearer };
+// Who asks, once authenticated. How the credential travelled matters: some routes take only signed-in people, not keys.
+enum class Carrier : std::uint8_t {
+    none,
+    cookie,  // of a session
+    bearer,  // an API key
+    proxy,   // a header that a trusted proxy sets
+    local,   // nothing: the one person of a server for one, on this machine
+};
+
+// A browser sends it along by itself, also with what other sites make it ask: such a request must show where it is from.
+constexpr bool is_ambient(Carrier carrier) {
+    return carrier == Carrier::cookie || carrier == Carrier::proxy || carrier == Carrier::local;
+}
 
 struct Caller {
     Carrier carrier = Carrier::none;
@@ -25,6 +38,18 @@ struct Caller {
     bool admin = false;
     std::string session_id;  // with a cookie
     std::string key_id;      // with a key
+    std::shared_ptr<const std::vector<std::string>> models;  // patterns of those that the key may ask; null: all
+    meter::TicketPtr ticket;  // of a route that makes an answer; who goes on with the answer takes it
+};
+
+// What the audit log is told of a request, by those who handle it.
+struct AuditNote {
+    std::string kind;           // empty: the route's
+    std::string object;         // the id or name of what it was done to
+    std::string detail;         // never a secret, never what was said
+    std::string refusal;        // why not, where the answer is no error: a browser that is sent on
+    std::string tried;          // the address with which somebody tried to come in
+    std::int64_t actor_no = 0;  // store::UserNo of whom the request made, or signed in
 };
 
 struct Header {
@@ -39,13 +64,19 @@ struct Request {
     std::vector<Header> headers;
     std::vector<std::string> path_arguments;  // what the route's {placeholders} matched
     std::string body;
-    meter::Lease lease;  // of the body
+    meter::Lease lease;       // of the body
+    meter::Slot slot;         // of an answer or a sign-in; the handler may pass it on
     std::string id;      // req_...
     std::string remote;  // address without port
     bool remote_is_loopback = false;
+    bool from_proxy = false;  // the connection is a trusted proxy's
+    bool secure = false;  // the client speaks TLS, with this server or with a trusted proxy
     bool keep_alive = true;
     bool http_1_0 = false;
     Caller caller;
+    std::optional<meter::TraceContext> trace;  // of the request's own span; nothing when tracing is off
+    AuditNote audit;
+    std::vector<Header> answer_headers;  // that the answer has, whatever it is
 
     std::string_view header(std::string_view lower_case_name) const;
     bool has_header(std::string_view lower_case_name) const;
@@ -99,6 +130,7 @@ struct Reply {
     std::string body;
     std::string_view static_body;        // used instead of `body` when not empty; must live for ever (embedded assets)
     std::unique_ptr<Streamer> streamer;  // used instead of both
+    meter::Lease lease;                  // of `body`, when it is leased already
 };
 
 inline Reply json_reply(std::string body, unsigned status = 200) {

@@ -47,13 +47,13 @@ std::string decode_query_part(std::string_view text) {
 
 }  // namespace
 
-void Router::add(Route route) {
+Route& Router::add(Route route) {
     Entry entry;
     for (const std::string_view segment : split(route.pattern)) {
         entry.segments.emplace_back(segment);
     }
     entry.route = std::move(route);
-    routes_.push_back(std::move(entry));
+    return routes_.emplace_back(std::move(entry)).route;
 }
 
 bool Router::matches(

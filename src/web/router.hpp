@@ -18,6 +18,16 @@ enum class Access : std::uint8_t {
     admin,        // an administrator, by cookie only
 };
 
+// What a request costs, and so when it is refused under pressure (meter/pressure.hpp).
+enum class Load : std::uint8_t {
+    light,
+    essential,   // never refused: stopping an answer, signing out, health
+    sign_in,     // hashes a password
+    upload,
+    background,  // exports, search
+    run,         // an answer
+};
+
 inline constexpr std::uint64_t kBodyBytesMax = 32ULL * 1024 * 1024;  // of requests that carry messages
 inline constexpr std::uint64_t kSmallBodyBytesMax = 64ULL * 1024;    // of all others
 
@@ -33,13 +43,17 @@ struct Route {
     Access access = Access::user;
     std::uint64_t body_bytes_max = 0;
     BodyMode body_mode = BodyMode::whole;
+    Load load = Load::light;
     std::string_view too_large_code = "request_too_large";  // of the error for a larger body; a literal
+    std::string_view audit_kind;  // a literal; empty: the audit log says nothing of it
+    bool makes_answer = false;  // asks a model, so that the caller's limits count it
     Handler handler;
 };
 
 class Router {
 public:
-    void add(Route route);
+    // The route as it stands in the table, until the next one is added.
+    Route& add(Route route);
 
     // The route for a request; fills `arguments`. Errors: not_found, method_not_allowed (then `allowed` lists the
     // methods).

@@ -66,20 +66,16 @@ bool is_short_ascii(std::string_view text) {
 
 }  // namespace
 
-Session::Session(net::TcpSocket socket, SessionEnvironment& environment)
+Session::Session(net::TcpSocket socket, SessionEnvironment& environment, Peer peer, meter::Lease lease)
     : socket_(std::move(socket)),
       environment_(environment),
+      peer_(std::move(peer)),
+      lane_(lease.bytes() == 0 ? Lane::narrow : Lane::normal),
+      lease_(std::move(lease)),
       buffer_(kHeadBytesMax + kBodyPieceBytes),
       live_(environment.counters.connections_live) {
     environment_.counters.connections_opened.add();
-    tick_ = environment_.shard.ticker().every_tick([this](auto now) {
-        if (now >= deadline_.at()) {
-            deadline_ = Deadline::never();
-            client_gone_ = true;
-            boost::system::error_code ec;
-            socket_.close(ec);  // ends whatever operation is waiting
-        }
-    });
+    tick_ = environment_.shard.ticker().every_tick([this](auto now) { look_at_clock(now); });
 }
 
 Session::~Session() {
@@ -90,15 +86,11 @@ Task<void> Session::run() {
     boost::system::error_code ec;
     socket_.set_option(asio::ip::tcp::no_delay(true), ec);
     socket_.set_option(unsent_bytes_max(static_cast<int>(kUnsentBytesMax)), ec);
-    const auto peer = socket_.remote_endpoint(ec);
-    if (ec) {
-        co_return;
-    }
-    request_.remote = peer.address().to_string();
-    request_.remote_is_loopback = peer.address().is_loopback();
     Next next = Next::next_request;
     while (next == Next::next_request) {
         next = co_await serve_one();
+        log_request();
+        trace_request();
     }
     if (next == Next::close_lingering) {
         co_await linger();
@@ -106,23 +98,39 @@ Task<void> Session::run() {
     socket_.close(ec);
 }
 
+void Session::look_at_clock(Deadline::Clock::time_point now) {
+    const bool too_idle = idle_ && environment_.pressure.active(meter::Action::refuse_runs) &&
+                          now >= deadline_.at() - (kKeepAliveMax - kPressedIdleMax);
+    if (!too_idle && now < deadline_.at()) {
+        return;
+    }
+    if (too_idle) {
+        environment_.pressure.count(meter::Shed::idle_closed);
+    }
+    idle_ = false;
+    deadline_ = Deadline::never();
+    client_gone_ = true;
+    boost::system::error_code ec;
+    socket_.close(ec);  // ends whatever operation is waiting
+}
+
 // ---- one request ----
 
 Task<Session::Next> Session::serve_one() {
     const auto head_bytes = co_await read_head();
-    environment_.counters.requests.add();
-    request_.id = "req_" + base::to_hex(base::make_uuid_v7());
-    request_.keep_alive = false;
-    request_.caller = Caller{};
+    awaits_head_ = false;
+    begin_request();
     if (!head_bytes) {
         if (head_bytes.error().errc == Errc::cancelled) {
             co_return Next::close;  // the client left, or was idle for too long
         }
+        count_request();
         environment_.counters.refused_requests.add();
         Reply refusal = error_reply(head_bytes.error());
         co_await send(refusal);
         co_return Next::close_lingering;
     }
+    count_request();
     const std::string_view head(static_cast<const char*>(buffer_.data().data()), *head_bytes);
     const auto verdict = admit_head(head);
     Parser parser;
@@ -133,6 +141,7 @@ Task<Session::Next> Session::serve_one() {
         co_await send(refusal);
         co_return Next::close_lingering;
     }
+    begin_trace();
     const bool has_body = verdict->chunked || verdict->content_length.value_or(0) > 0;
     const bool keep_alive = request_.keep_alive;
     const std::string_view expectation = request_.header("expect");
@@ -152,7 +161,9 @@ Task<Session::Next> Session::serve_one() {
         );
         auto handled = co_await take_and_handle(**route, body);
         reply = handled ? std::move(*handled) : error_reply(handled.error());
-        request_.keep_alive = keep_alive && body.done() && !environment_.draining.load(std::memory_order_relaxed);
+        lease_reply(reply);
+        request_.keep_alive = keep_alive && body.done() && lane_ == Lane::normal &&
+                              !environment_.draining.load(std::memory_order_relaxed);
         count(reply);
         bool sent = false;
         if (reply.streamer) {
@@ -160,18 +171,16 @@ Task<Session::Next> Session::serve_one() {
         } else {
             sent = co_await send(reply);
         }
-        request_.body = std::string();
-        request_.lease.release();
+        let_go();
         if (!body.done()) {
             co_return Next::close_lingering;
         }
         co_return sent&& request_.keep_alive ? Next::next_request : Next::close;
     }
-    request_.keep_alive = has_body ? false : keep_alive;
+    request_.keep_alive = !has_body && keep_alive && lane_ == Lane::normal;
     count(reply);
     const bool sent = co_await send(reply);
-    request_.body = std::string();
-    request_.lease.release();
+    let_go();
     if (sent && request_.keep_alive) {
         co_return Next::next_request;
     }
@@ -180,7 +189,12 @@ Task<Session::Next> Session::serve_one() {
 
 Task<base::Result<std::size_t>> Session::read_head() {
     std::size_t searched = 0;
-    deadline_ = Deadline::after(buffer_.size() == 0 ? kKeepAliveMax : kHeadMax);
+    awaits_head_ = true;
+    idle_ = buffer_.size() == 0 && lane_ == Lane::normal;
+    deadline_ = Deadline::after(idle_ ? kKeepAliveMax : kHeadMax);
+    if (lane_ == Lane::narrow) {
+        deadline_ = Deadline::after(kNarrowHeadMax);
+    }
     while (true) {
         const std::string_view seen(static_cast<const char*>(buffer_.data().data()), buffer_.size());
         const auto end = seen.find(kEndOfHead, searched >= 3 ? searched - 3 : 0);
@@ -203,7 +217,7 @@ Task<base::Result<std::size_t>> Session::read_head() {
         if (ec) {
             co_return fail(Errc::cancelled, "The client closed the connection.");
         }
-        if (searched == 0) {
+        if (std::exchange(idle_, false)) {
             deadline_ = Deadline::after(kHeadMax);
         }
         buffer_.commit(got);
@@ -241,6 +255,11 @@ base::Status Session::parse_head(Parser& parser, std::string_view head, const Ga
     }
     request_.keep_alive = message.keep_alive();
     request_.http_1_0 = verdict.http_1_0;
+    const Peer client = environment_.proxies.client_of(peer_, request_);
+    request_.remote = client.address.to_string();
+    request_.remote_is_loopback = client.address.is_loopback();
+    request_.secure = client.secure;
+    request_.from_proxy = environment_.proxies.contains(peer_.address);
     return {};
 }
 
@@ -257,6 +276,11 @@ Task<base::Result<const Route*>> Session::admit(const GateVerdict& verdict, Repl
         );
     } else {
         route = environment_.router.find(request_.method, request_.path, request_.path_arguments, allowed);
+    }
+    route_ = route ? *route : nullptr;
+    if (route && lane_ == Lane::narrow && (*route)->load != Load::essential) {
+        environment_.pressure.count(meter::Shed::connection_refused);
+        route = fail(Errc::unavailable, "The server is short of memory. Try again shortly.", "overloaded");
     }
     if (route) {
         const auto admitted = co_await environment_.admit(request_, **route);
@@ -292,7 +316,9 @@ Task<base::Result<const Route*>> Session::admit(const GateVerdict& verdict, Repl
 Task<base::Result<Reply>> Session::take_and_handle(const Route& route, BodyReader& body) {
     request_.body.clear();
     if (route.body_mode == BodyMode::whole) {
-        CO_TRY_VOID(co_await body.read_whole(request_.body, request_.lease, environment_.budget));
+        CO_TRY_VOID(co_await body.read_whole(
+            request_.body, request_.lease, environment_.budget, request_.caller.user_no
+        ));
         co_return co_await handle(route);
     }
     body_ = &body;
@@ -330,6 +356,50 @@ Task<base::Result<Reply>> Session::handle(const Route& route) {
     co_return result;
 }
 
+// Nothing of the one before is left.
+void Session::begin_request() {
+    request_.id = "req_" + base::to_hex(base::make_uuid_v7());
+    request_.keep_alive = false;
+    request_.caller = Caller{};
+    request_.method.clear();
+    request_.trace.reset();
+    request_.answer_headers.clear();
+    ended_ = false;
+    request_begun_ = Deadline::Clock::now();
+    status_ = 0;
+    route_ = nullptr;
+}
+
+void Session::count_request() {
+    environment_.counters.requests.add();
+    if (std::exchange(served_before_, true)) {
+        environment_.counters.connections_reused.add();
+    }
+}
+
+// The request has been answered.
+void Session::let_go() {
+    request_.body = std::string();
+    request_.lease.release();
+    request_.slot.release();
+    request_.caller.ticket.reset();
+}
+
+// A long list or item is in memory until its client has taken it.
+void Session::lease_reply(Reply& reply) {
+    if (reply.body.size() <= kReplyUnleasedMax || reply.lease.bytes() > 0) {
+        return;
+    }
+    request_.body = std::string();  // nobody needs it any more
+    request_.lease.release();
+    auto lease = environment_.budget.try_lease(reply.body.size(), meter::Purpose::replies, request_.caller.user_no);
+    if (lease) {
+        reply.lease = *std::move(lease);
+    } else {
+        reply = error_reply(lease.error());
+    }
+}
+
 void Session::count(const Reply& reply) {
     if (reply.status >= 500) {
         environment_.counters.responses_5xx.add();
@@ -361,6 +431,9 @@ std::string Session::render_head(const Reply& reply, std::optional<std::size_t> 
         line("x-client-request-id", client_id);
     }
     line("x-content-type-options", "nosniff");
+    for (const Header& header : request_.answer_headers) {
+        line(header.name, header.value);
+    }
     bool cache_control = false;
     for (const Header& header : reply.headers) {
         line(header.name, header.value);
@@ -380,6 +453,7 @@ std::string Session::render_head(const Reply& reply, std::optional<std::size_t> 
 }
 
 Task<bool> Session::send(Reply& reply) {
+    status_ = reply.status;
     const std::string_view body = reply.static_body.empty() ? std::string_view(reply.body) : reply.static_body;
     const bool bodiless = reply.status == 204 || reply.status == 304;
     const std::string head = render_head(reply, bodiless ? std::nullopt : std::optional<std::size_t>(body.size()));
@@ -391,6 +465,7 @@ Task<bool> Session::send(Reply& reply) {
 }
 
 Task<bool> Session::send_stream(Reply& reply) {
+    status_ = reply.status;
     streams_chunked_ = !request_.http_1_0;
     if (request_.http_1_0) {
         request_.keep_alive = false;  // the end of the body is the end of the connection
@@ -433,6 +508,11 @@ Task<bool> Session::send_stream(Reply& reply) {
 // Once begun, the wait is left to itself when nobody wants to know any more, and serves the next one who does: to begin
 // and to cancel one for each request costs system calls.
 void Session::watch_client(std::function<void()> callback) {
+    if (ended_) {
+        close_for_good();
+        callback();
+        return;
+    }
     watch_->callback = std::move(callback);
     if (std::exchange(watch_->waits, true)) {
         return;
@@ -460,12 +540,36 @@ void Session::end_request_of(std::int64_t user_no, std::string_view except) {
     if (request_.caller.carrier == Carrier::none || request_.caller.user_no != user_no || request_.id == except) {
         return;
     }
-    client_gone_ = true;
-    boost::system::error_code ec;
-    socket_.close(ec);
+    close_for_good();
     if (watch_->callback) {
         std::exchange(watch_->callback, nullptr)();
     }
+}
+
+bool Session::end_if_silent() {
+    if (!std::exchange(awaits_head_, false)) {
+        return false;
+    }
+    boost::system::error_code ec;
+    socket_.close(ec);
+    return true;
+}
+
+void Session::end_request_where(const std::function<bool(const Caller&)>& fits) {
+    if (request_.caller.carrier == Carrier::none || !fits(request_.caller)) {
+        return;
+    }
+    ended_ = true;
+    if (watch_->callback) {
+        close_for_good();
+        std::exchange(watch_->callback, nullptr)();
+    }
+}
+
+void Session::close_for_good() {
+    client_gone_ = true;
+    boost::system::error_code ec;
+    socket_.close(ec);
 }
 
 // Reads on for a moment before closing: a close with unread bytes would reset the connection and take the answer with
@@ -473,7 +577,7 @@ void Session::end_request_of(std::int64_t user_no, std::string_view except) {
 Task<void> Session::linger() {
     boost::system::error_code ec;
     socket_.shutdown(asio::socket_base::shutdown_send, ec);
-    deadline_ = Deadline::after(kLingerMax);
+    deadline_ = lane_ == Lane::narrow ? Deadline::after(kNarrowLingerMax) : Deadline::after(kLingerMax);
     buffer_.consume(buffer_.size());
     while (!ec) {
         co_await socket_.async_read_some(buffer_.prepare(kReadStepBytes), asio::redirect_error(use_task, ec));

@@ -73,7 +73,7 @@ describe('signing in', () => {
     assertEnvelope(await withCookie(mine)('DELETE', `/api/auth/sessions/${id}`), 404);
   });
 
-  it('with a new password ends the other sessions', async () => {
+  it('with a new password ends all sessions, its own too, and begins another one', async () => {
     const member = await fixture.confab.addMember('changer@example.org', 'the first password');
     const here = await signIn(fixture.confab, member);
     const elsewhere = await signIn(fixture.confab, member);
@@ -82,8 +82,9 @@ describe('signing in', () => {
     assertEnvelope(await change('the first password', 'short'), 400, { param: 'new_password' });
     const res = await change('the first password', 'the second password');
     assert.equal(res.status, 200, res.text);
-    assert.equal((await withCookie(cookieHeader(res) || here)('GET', '/api/auth/me')).status, 200);
-    assertEnvelope(await withCookie(elsewhere)('GET', '/api/auth/me'), 401);
+    assert.notEqual(cookieHeader(res), here);
+    assert.equal((await withCookie(cookieHeader(res))('GET', '/api/auth/me')).status, 200);
+    for (const ended of [here, elsewhere]) assertEnvelope(await withCookie(ended)('GET', '/api/auth/me'), 401);
     assertEnvelope(await login(member), 401);
     await signIn(fixture.confab, { ...member, password: 'the second password' });
   });

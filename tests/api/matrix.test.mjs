@@ -13,18 +13,22 @@ const kSmall = 64 * 1024;
 const kMember = { email: 'owner@example.org', password: 'a password of the owner' };
 
 const kOpen = [
-  'GET /api/status', 'POST /api/auth/setup', 'POST /api/auth/login', 'POST /api/auth/signup', 'GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /', 'GET /setup', 'GET /login', 'GET /signup', 'GET /settings',
+  'GET /api/status', 'POST /api/auth/setup', 'POST /api/auth/login', 'POST /api/auth/signup', 'GET /api/auth/oidc/start', 'GET /api/auth/oidc/callback', 'GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /', 'GET /setup', 'GET /login', 'GET /signup', 'GET /settings',
   'GET /settings/{section}', 'GET /c/{id}', 'GET /assets/{file}', 'GET /favicon.svg', 'GET /favicon.ico', 'GET /manifest.webmanifest', 'GET /robots.txt',
+  'GET /share', 'GET /api/shared', 'GET /api/shared/items/{position}', 'GET /api/shared/items/{position}/images/{image}',
 ];
 const kCookieOnly = [
   'POST /api/auth/logout', 'GET /api/auth/me', 'POST /api/auth/password', 'GET /api/auth/sessions', 'DELETE /api/auth/sessions/{id}', 'GET /api/keys', 'POST /api/keys',
-  'DELETE /api/keys/{id}',
+  'DELETE /api/keys/{id}', 'POST /api/conversations/{id}/shares', 'GET /api/shares', 'DELETE /api/shares/{id}',
 ];
 const kAdminOnly = [
   'GET /api/upstreams', 'POST /api/upstreams', 'DELETE /api/upstreams/{name}', 'POST /api/upstreams/discover', 'GET /api/settings', 'PATCH /api/settings',
   'GET /api/admin/users', 'POST /api/admin/users', 'GET /api/admin/users/{id}', 'PATCH /api/admin/users/{id}', 'DELETE /api/admin/users/{id}',
   'POST /api/admin/users/{id}/password', 'POST /api/admin/users/{id}/end-access', 'GET /api/admin/invitations', 'POST /api/admin/invitations',
-  'DELETE /api/admin/invitations/{id}',
+  'GET /api/admin/resources', 'GET /api/admin/health', 'PATCH /api/upstreams/{name}', 'GET /api/admin/model-access', 'PUT /api/admin/model-access',
+  'DELETE /api/admin/invitations/{id}', 'GET /api/admin/usage', 'GET /api/admin/usage/csv', 'GET /api/admin/usage/people', 'GET /api/admin/prices',
+  'PUT /api/admin/prices', 'GET /api/admin/limits', 'PATCH /api/admin/limits', 'GET /api/admin/users/{id}/limits', 'PATCH /api/admin/users/{id}/limits',
+  'GET /api/admin/users/{id}/keys', 'GET /api/admin/keys/{id}/limits', 'PATCH /api/admin/keys/{id}/limits', 'GET /api/admin/audit', 'GET /api/admin/audit/csv',
 ];
 
 const fixture = useConfab({ prepare });
@@ -105,6 +109,21 @@ async function importing() {
   return { id };
 }
 
+async function shareOf() {
+  const { id } = await conversation();
+  return { id: (await asOwner('POST', `/api/conversations/${id}/shares`, { json: {} })).id };
+}
+
+/** A share that is over is the same 404 for everybody, the owner and administrators included. */
+async function endedShare() {
+  const { id } = await conversation();
+  const { id: share, token } = await asOwner('POST', `/api/conversations/${id}/shares`, { json: {} });
+  await asOwner('DELETE', `/api/shares/${share}`);
+  return { token, position: 1, image: 0 };
+}
+const withToken = ({ token }) => ({ headers: { 'confab-share': token } });
+const isUnknownShare = (res) => assertEnvelope(res, 404, { code: 'share_not_found' });
+
 async function key() {
   const { id } = await asOwner('POST', '/api/keys', { json: { name: kSecret } });
   return { id };
@@ -118,10 +137,12 @@ async function session() {
   return { id };
 }
 
+let upstreams = 0;
 async function storedUpstream() {
-  const res = await call("admin's cookie", 'POST', '/api/upstreams', { json: { name: 'extra', base_url: fixture.model.baseURL } });
+  const name = `extra${upstreams++}`;
+  const res = await call("admin's cookie", 'POST', '/api/upstreams', { json: { name, base_url: fixture.model.baseURL } });
   assert.equal(res.status, 201, res.text);
-  return { name: 'extra' };
+  return { name };
 }
 
 let people = 0;
@@ -162,6 +183,8 @@ const kRoutes = {
   'POST /api/auth/setup': { send: json({ token: 'x'.repeat(43), email: 'x@example.org', password: 'long enough a password' }), allowed: [409] },
   'POST /api/auth/login': { send: json(kMember) },
   'POST /api/auth/signup': { send: () => ({ json: newPerson() }), allowed: [403], check: (res) => assert.match(res.json.error.code, /^(signup_off|invitation_)/) },
+  'GET /api/auth/oidc/start': { allowed: [404], check: (res) => assert.equal(res.json.error.code, 'openid_off') },
+  'GET /api/auth/oidc/callback': { allowed: [404], check: (res) => assert.equal(res.json.error.code, 'openid_off') },
   'GET /api/admin/users': {},
   'POST /api/admin/users': { send: () => ({ json: newPerson() }), allowed: [201] },
   'GET /api/admin/users/{id}': { of: person, shared: true },
@@ -180,10 +203,30 @@ const kRoutes = {
   'GET /api/keys': {},
   'POST /api/keys': { send: json({ name: 'mine' }), allowed: [201] },
   'DELETE /api/keys/{id}': { of: key },
+  'GET /api/usage': {},
+  'GET /api/usage/csv': {},
+  'GET /api/me/limits': {},
+  'GET /api/admin/usage': {},
+  'GET /api/admin/usage/csv': {},
+  'GET /api/admin/usage/people': {},
+  'GET /api/admin/audit': {},
+  'GET /api/admin/audit/csv': {},
+  'GET /api/admin/prices': {},
+  'PUT /api/admin/prices': { send: json({ data: [] }) },
+  'GET /api/admin/model-access': {},
+  'PUT /api/admin/model-access': { send: json({ others: 'everybody' }) },
+  'GET /api/admin/limits': {},
+  'PATCH /api/admin/limits': { send: json({}) },
+  'GET /api/admin/users/{id}/limits': { of: person, shared: true },
+  'PATCH /api/admin/users/{id}/limits': { of: person, shared: true, send: json({}) },
+  'GET /api/admin/users/{id}/keys': { of: person, shared: true },
+  'GET /api/admin/keys/{id}/limits': { of: key, shared: true },
+  'PATCH /api/admin/keys/{id}/limits': { of: key, shared: true, send: json({}) },
   'GET /v1/models': {},
   'GET /v1/models/{name...}': { of: () => ({ 'name...': 'script-echo' }), shared: true },
   'GET /api/upstreams': {},
   'POST /api/upstreams': { send: json({ name: 'x', base_url: 'ftp://nowhere' }), allowed: [400] },
+  'PATCH /api/upstreams/{name}': { of: storedUpstream, shared: true, once: true, send: json({ slots: 2 }) },
   'DELETE /api/upstreams/{name}': { of: storedUpstream, shared: true, once: true },
   'POST /api/upstreams/discover': { send: json({}) },
   'GET /v1/conversations': {},
@@ -236,6 +279,15 @@ const kRoutes = {
   'GET /api/imports': {},
   'GET /api/imports/{id}': { of: importing },
   'DELETE /api/imports/{id}': { of: importing, allowed: [200, 409] },
+  'GET /api/admin/resources': {},
+  'GET /api/admin/health': {},
+  'POST /api/conversations/{id}/shares': { of: conversation, send: json({}), allowed: [201] },
+  'GET /api/shares': {},
+  'DELETE /api/shares/{id}': { of: shareOf },
+  'GET /api/shared': { of: endedShare, shared: true, send: withToken, allowed: [404], check: isUnknownShare },
+  'GET /api/shared/items/{position}': { of: endedShare, shared: true, send: withToken, allowed: [404], check: isUnknownShare },
+  'GET /api/shared/items/{position}/images/{image}': { of: endedShare, shared: true, send: withToken, allowed: [404], check: isUnknownShare },
+  'GET /share': {},
   'GET /healthz': {},
   'GET /readyz': {},
   'GET /metrics': {},

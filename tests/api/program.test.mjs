@@ -73,16 +73,28 @@ describe('operations', () => {
     const status = (await get('/api/status')).json;
     assert.equal(status.setup_required, false);
     assert.match(status.version, /^\d+\.\d+\.\d+/);
-    assert.deepEqual(Object.keys(status).sort(), ['setup_required', 'signup', 'version'], 'and nothing more to strangers');
+    assert.deepEqual(Object.keys(status).sort(), ['setup_required', 'sign_in', 'signup', 'version'], 'and nothing more to strangers');
   });
 
   it('count what is opened and reused', async () => {
-    for (let i = 0; i < 3; i += 1) await fixture.client.chat.completions.create({ model: 'script-echo', messages: [{ role: 'user', content: 'x' }] });
-    const before = await metrics();
-    for (let i = 0; i < 10; i += 1) {
-      await fixture.client.chat.completions.create({ model: 'script-echo', messages: [{ role: 'user', content: 'x' }] });
-      await fixture.client.conversations.create();
+    const work = async (times) => {
+      for (let i = 0; i < times; i += 1) {
+        await fixture.client.chat.completions.create({ model: 'script-echo', messages: [{ role: 'user', content: 'x' }] });
+        await fixture.client.conversations.create();
+      }
+    };
+    // Every connection of the store prepares a statement the first time that it needs it, and which connection serves
+    // a request is chance: so work goes on until some of it prepares nothing.
+    let before;
+    let prepared;
+    for (let round = 0; round < 12 && prepared !== 0; round += 1) {
+      before = await metrics();
+      await work(10);
+      const rows = [...(await metrics())].filter(([name]) => /statements?.*prepared|prepared.*statements?/.test(name));
+      assert.ok(rows.length > 0);
+      prepared = rows.reduce((total, [name, value]) => total + value - (before.get(name) ?? 0), 0);
     }
+    assert.equal(prepared, 0, 'statements are not prepared again');
     const after = await metrics();
     const grown = (pattern) => [...after].filter(([name]) => pattern.test(name)).map(([name, value]) => [name, value - (before.get(name) ?? 0)]);
     const sum = (pattern) => {
@@ -91,7 +103,6 @@ describe('operations', () => {
       return rows.reduce((total, [, value]) => total + value, 0);
     };
     assert.equal(sum(/(store|db|sqlite).*conn.*open|(store|db|sqlite).*open.*conn/), 0, 'no database connection opened for a request');
-    assert.ok(sum(/statements?.*prepared|prepared.*statements?/) <= 8, 'statements are not prepared again');
     assert.ok(sum(/statements?.*reuse|reuse.*statements?/) >= 10, 'they are reused');
     assert.ok(sum(/upstream.*conn.*open|upstream.*open/) <= 8, 'the upstream connections stay');
     assert.ok(sum(/upstream.*reuse/) >= 2);
@@ -216,6 +227,9 @@ describe('the commands', () => {
       assert.match(await confab.command(['user', 'list']), /later@example\.org/);
       await confab.boot();
       for (const apiKey of [member.key, offline]) assert.ok((await confab.client({ apiKey }).models.list()).data.length > 0);
+      assert.match(await confab.command(['user', 'add', 'waits@example.org', '--role', 'pending', '--password-stdin'], { input: 'another password\n' }), /waits@example\.org was added as pending/);
+      assertEnvelope(await request(confab, 'POST', '/api/auth/login', { json: { email: 'waits@example.org', password: 'another password' }, headers: sameOrigin(confab) }), 403, { code: 'account_pending' });
+      await assert.rejects(confab.command(['user', 'add', 'no@example.org', '--role', 'owner', '--password-stdin'], { input: 'another password\n' }));
       await assert.rejects(confab.command(['user', 'add', 'cli@example.org', '--role', 'member', '--password-stdin'], { input: 'twice the same\n' }));
       await assert.rejects(confab.command(['user', 'add', 'short@example.org', '--role', 'member', '--password-stdin'], { input: 'short\n' }));
       await assert.rejects(confab.command(['key', 'add', '--user', 'nobody@example.org', '--name', 'x']));

@@ -5,14 +5,16 @@ import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import net from 'node:net';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { Confab, kAdmin, useConfab } from '../support/confab.mjs';
-import { assertEnvelope, caller, cookiesOf, open, request, sameOrigin, signIn } from '../support/http.mjs';
+import { assertEnvelope, caller, cookieHeader, cookiesOf, open, request, sameOrigin, signIn } from '../support/http.mjs';
 import { eventually, form, image } from '../support/images.mjs';
 import { exchange } from '../support/raw.mjs';
 
 const kCanary = 'sk-canary-3f1c9b7a5d';
-const kPages = ['/', '/setup', '/login', '/settings', '/settings/keys', '/c/conv_1'];
+const kPages = ['/', '/share', '/setup', '/login', '/settings', '/settings/keys', '/c/conv_1'];
 const fixture = useConfab({ prepare });
 let admin; // by cookie
 let member;
@@ -37,6 +39,37 @@ function policyOf(res) {
     return [name, values];
   }));
 }
+
+describe('one address', () => {
+  it('has a share of the connections, and the next one has its own', async () => {
+    const confab = await Confab.start({ args: ['--shards', '1', '--connections-per-address', '20'] });
+    const open = [];
+    try {
+      const connect = async (localAddress) => {
+        const socket = net.connect({ port: confab.port, host: '127.0.0.1', localAddress });
+        let text = '';
+        socket.on('error', () => {}).setEncoding('latin1').on('data', (part) => { text += part; });
+        await once(socket, 'connect');
+        open.push(socket);
+        return { socket, text: () => text };
+      };
+      const first = [];
+      for (let i = 0; i < 20; ++i) first.push(await connect('127.0.0.1'));
+      const late = await connect('127.0.0.1');
+      await eventually(() => late.socket.closed, 'the twenty-first is closed');
+      assert.match(late.text(), /^HTTP\/1\.1 429 .*"code":"too_many_connections"/s);
+      const other = await connect('127.0.0.2');
+      other.socket.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+      await eventually(() => /^HTTP\/1\.1 200/.test(other.text()), 'another address is served');
+      assert.ok(first.every(({ socket }) => !socket.closed));
+      first[0].socket.destroy();
+      await eventually(async () => (await request(confab, 'GET', '/healthz').catch(() => ({}))).status === 200, 'a place is given back');
+    } finally {
+      for (const socket of open) socket.destroy();
+      await confab.dispose();
+    }
+  });
+});
 
 describe('every page', () => {
   it('allows nothing but its own files, no markup from text, and no frame around it', async () => {
@@ -241,7 +274,9 @@ describe('a member', () => {
     const { id } = (await byMember('POST', '/v1/conversations', { json: { title: 'claims', ...claims } })).json;
     await byMember('PATCH', `/api/conversations/${id}`, { json: { pinned: true, ...claims } });
     await byMember('PATCH', '/api/me/settings', { json: { retention_days: null, ...claims } });
-    await byMember('POST', '/api/auth/password', { json: { current_password: member.password, new_password: member.password, ...claims } });
+    const changed = await byMember('POST', '/api/auth/password', { json: { current_password: member.password, new_password: member.password, ...claims } });
+    assert.equal(changed.status, 200, changed.text);
+    member.cookie = cookieHeader(changed);
     await anonymously('POST', '/api/auth/login', { json: { email: member.email, password: member.password, role: 'admin' }, headers: sameOrigin(fixture.confab) });
     assert.deepEqual((await byMember('GET', '/api/auth/me')).json.user, before);
     assertEnvelope(await byMember('GET', '/api/settings'), 403, { code: 'admin_required' });

@@ -9,7 +9,7 @@ seconds=${1:-60}
 shift || true
 build=$PWD/../../build/fuzz
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(request_head completion_stream request_json multipart base_url)
+[ ${#targets[@]} -gt 0 ] || targets=(request_head completion_stream request_json multipart base_url import_json import_zip)
 mkdir -p "$build/findings"
 
 fuzz() {

@@ -41,6 +41,8 @@ export class Visitor {
     this.problems = [];
     /** Whether failed requests are part of what is tested just now. */
     this.networkMayFail = false;
+    /** Another site that is part of what is tested: what its pages do is not looked at. */
+    this.otherSite = null;
     this.requests = [];
   }
 
@@ -64,12 +66,14 @@ export class Visitor {
     page.on('request', (request) => {
       const url = new URL(request.url());
       this.requests.push(`${request.method()} ${url.pathname}`);
+      if (this.otherSite && (url.origin === this.otherSite || request.frame().url().startsWith(this.otherSite))) return;
       if (!['data:', 'blob:'].includes(url.protocol) && url.origin !== this.confab.url) this.problems.push(`request to ${url.href}`);
     });
   }
 
   /** Chromium writes every failed request to the console. Not being signed in yet is no fault. */
   #expected(message) {
+    if (this.otherSite && message.location().url.startsWith(this.otherSite)) return true;
     if (!message.text().startsWith('Failed to load resource')) return false;
     return this.networkMayFail || (/401/.test(message.text()) && new URL(message.location().url).pathname === '/api/auth/me');
   }

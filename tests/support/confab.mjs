@@ -18,7 +18,9 @@ import { startModelServer } from './model_server.mjs';
 export const kBinary = process.env.CONFAB_BIN || fileURLToPath(new URL('../../build/dev/confab', import.meta.url));
 export const kAdmin = { email: 'admin@example.org', password: 'correct horse battery staple' };
 
-const kReadyLine = /^Confab listens on (http:\/\/127\.0\.0\.1:(\d+))/m;
+const kReadyLine = /^Confab listens on (https?:\/\/127\.0\.0\.1:(\d+))/m;
+// One account stands for many in most tests; what a user may have at once is tested in api/quotas.test.mjs.
+const kGenerous = { CONFAB_USER_RUNS: '1000', CONFAB_USER_MEMORY_MIB: '4096' };
 const kStartWithinMs = 30_000;
 const kStopWithinMs = 30_000;
 const kLogCharsMax = 4_000_000;
@@ -37,7 +39,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 /** The environment of the program: nothing of the caller's but what a program needs to run, and what sanitizers read. */
 function cleanEnvironment(home, extra) {
   const kept = Object.entries(process.env).filter(([name]) => /^(PATH|LANG|LC_ALL|TMPDIR|[ALTU]B?SAN_OPTIONS|UBSAN_OPTIONS)$/.test(name));
-  return { ...Object.fromEntries(kept), HOME: home, XDG_DATA_HOME: join(home, 'xdg'), ...extra };
+  return { ...Object.fromEntries(kept), HOME: home, XDG_DATA_HOME: join(home, 'xdg'), ...kGenerous, ...extra };
 }
 
 export class Confab {
@@ -48,7 +50,7 @@ export class Confab {
 
   /**
    * Starts the program and waits for its ready line. `upstream` is a base URL; `args` and `env` are added (`env` may be a function of the
-   * data directory); with `admin` (the default) the first administrator and a key for them are made, found in `key`.
+   * data directory); `group` is a MemoryGroup to run in; with `admin` (the default) the first administrator and a key for them are made, found in `key`.
    */
   static async start(options = {}) {
     assert.ok(existsSync(kBinary), `no program at ${kBinary}: build it, or name it in CONFAB_BIN`);
@@ -78,12 +80,15 @@ export class Confab {
 
   /** Starts the program on this directory; the first start picks a port, later ones come back on the same. */
   async boot() {
-    const { upstream, args, env, admin } = this.#options;
+    const { upstream, args, env, admin, group } = this.#options;
     const flags = ['serve', '--listen', `127.0.0.1:${this.port}`, '--data-dir', this.dataDir];
     if (upstream) flags.push('--upstream-url', upstream);
     const unattended = admin ? { CONFAB_ADMIN_EMAIL: kAdmin.email, CONFAB_ADMIN_PASSWORD: kAdmin.password } : {};
-    const child = spawn(kBinary, [...flags, ...args], {
-      cwd: this.home, env: cleanEnvironment(this.home, { ...unattended, ...env }), stdio: ['ignore', 'pipe', 'pipe'],
+    // Two shards whatever the machine has: what passes between shards is tested everywhere.
+    const shards = { CONFAB_SHARDS: '2' };
+    const [command, before] = group ? group.launcher(kBinary) : [kBinary, []];
+    const child = spawn(command, [...before, ...flags, ...args], {
+      cwd: this.home, env: cleanEnvironment(this.home, { ...shards, ...unattended, ...env }), stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(child);
     this.#expectedEnd = false;

@@ -2,6 +2,7 @@
 // `node:http` and not `fetch`, because a test must be able to send any Host, Origin and Sec-Fetch-Site it likes.
 
 import http from 'node:http';
+import https from 'node:https';
 import assert from 'node:assert/strict';
 
 /**
@@ -25,7 +26,8 @@ export function open(confab, method, path, { json, body, key, cookie, headers = 
   if (cookie) all.cookie = cookie;
   if (payload !== undefined) all['content-length'] = Buffer.byteLength(payload);
   return new Promise((resolve, reject) => {
-    const req = http.request({ host: '127.0.0.1', port: confab.port, method, path, headers: all, agent: false, signal });
+    const transport = confab.url?.startsWith('https:') ? https : http;
+    const req = transport.request({ host: '127.0.0.1', port: confab.port, method, path, headers: all, agent: false, signal, ca: confab.certificate });
     req.on('response', resolve);
     req.on('error', reject);
     req.end(payload);
@@ -40,6 +42,15 @@ async function collect(res) {
   const parts = [];
   for await (const part of res) parts.push(part);
   return Buffer.concat(parts);
+}
+
+const kConnectionLeaseBytes = 64 * 1024;
+
+/** The bytes that are leased for anything but the connections that are open. */
+export async function leasedBytes(confab) {
+  const { text } = await request(confab, 'GET', '/metrics');
+  const value = (name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)[1]);
+  return value('confab_budget_leased_bytes') - kConnectionLeaseBytes * value('confab_http_connections_live');
 }
 
 /** A caller with fixed credentials: `const api = caller(confab, {key})`, then `api('GET', '/v1/models')`. */

@@ -6,7 +6,8 @@ const folders = [
   { id: 'fold_1', name: 'Databases', created_at: 1_700_000_000 },
   { id: 'fold_2', name: 'Summer trip', created_at: 1_710_000_000 },
 ];
-const settings = { title_model: '', retention_days: null, trash_days: 30, compaction: 'auto' };
+const settings = { title_model: '', retention_days: null, trash_days: 30, compaction: 'auto', sharing: 'on' };
+let shares = [];
 const mySettings = { retention_days: null };
 const imports = [];
 let seeded = false;
@@ -172,6 +173,41 @@ export async function organise(call) {
     const chosen = body.all ? [...conversations.values()].filter(({ meta }) => matches(meta, (name) => (body[name] === undefined ? null : String(body[name])))) : body.ids.map((one) => conversations.get(one)).filter(Boolean);
     for (const one of chosen) act(one, body, now, conversations);
     return done(200, { done: chosen.length, failed: [] });
+  }
+  match = /^\/api\/conversations\/([^/]+)\/shares$/.exec(path);
+  if (match && method === 'POST') {
+    const { meta } = find(decodeURIComponent(match[1]));
+    const days = body.expires_in_days === undefined ? 30 : body.expires_in_days;
+    const token = 'T'.repeat(30) + id('').slice(-13);
+    const share = { id: id('share'), object: 'share', conversation_id: meta.id, title: meta.title, created_at: now(), expires_at: days === null ? null : now() + days * 86400, expired: false };
+    shares.unshift({ share, token });
+    return done(201, { ...share, token, path: `/share#${token}` });
+  }
+  if (path === '/api/admin/audit' && admin?.role === 'admin') {
+    const kinds = ['sign_in', 'key_made', 'person_suspended', 'settings_changed', 'share_made'];
+    const all = Array.from({ length: 120 }, (_, i) => ({ id: 120 - i, at: now() - i * 4000, kind: kinds[i % 5], outcome: i % 10 === 5 ? 'invalid_credentials' : 'ok', person: i % 10 === 5 ? null : 'user_1', email: i % 10 === 5 ? null : 'ada@example.org', address: '192.0.2.7', object: null, detail: i % 5 === 2 ? 'grace@example.org' : i % 5 === 3 ? 'signup trash_days' : null }));
+    const some = all.filter((one) => (!url.searchParams.get('kind') || one.kind === url.searchParams.get('kind')) && one.id < Number(url.searchParams.get('after') ?? 1e9));
+    return done(200, { object: 'list', data: some.slice(0, 50), has_more: some.length > 50, next: some.length > 50 ? String(some[49].id) : null, kinds });
+  }
+  if (path === '/api/shares') {
+    const of = url.searchParams.get('conversation');
+    return list(shares.map((one) => one.share).filter((one) => !of || one.conversation_id === of)), true;
+  }
+  match = /^\/api\/shares\/([^/]+)$/.exec(path);
+  if (match) {
+    shares = shares.filter((one) => one.share.id !== match[1]);
+    return done(200, { id: match[1], deleted: true });
+  }
+  if (path === '/api/shared') {
+    const one = shares.find(({ token }) => token === call.request.headers['confab-share']);
+    if (!one) throw fail(404, 'share_not_found', 'There is nothing at this link.');
+    const { tree } = find(one.share.conversation_id);
+    const after = Number(url.searchParams.get('after') ?? 0);
+    const whole = tree.path();
+    const last = Math.min(tree.length(whole), after + 50);
+    const data = [];
+    for (let i = after; i < last; i++) data.push({ ...tree.at(whole, i), position: i + 1, model: undefined });
+    return done(200, { object: 'shared_conversation', ...one.share, data, last_position: last, has_more: last < tree.length(whole) });
   }
   match = /^\/api\/conversations\/([^/]+)\/(trash|restore|context|export)$/.exec(path);
   if (match) {

@@ -1,5 +1,5 @@
 // Confab's HTTP contract (docs/api.md) in memory, for work on the page and for its browser tests. Not a model of the server's
-// insides. Usage: node dev/mock-server.mjs [--port 8421] [--state setup|empty|demo|full] [--tps 60] [--token TOKEN]
+// insides. Usage: node dev/mock-server.mjs [--port 8421] [--state setup|empty|demo|full] [--tps 60] [--token TOKEN] [--pressure 0.41]
 // Prompts that contain one of these words answer differently: "fail-now", "fail-late", "refuse-http", "slow", "long", "drop",
 // "forever", "hostile", "think", "think-long", "tool", "decline", "cut" (ends at the length), "forgets" (its events, once done), "slow-upload" in a file's name.
 import { createServer } from 'node:http';
@@ -9,6 +9,8 @@ import { randomBytes } from 'node:crypto';
 import { answers, picture, refusal, seedConversations, thoughts, toolCalls } from './mock-data.mjs';
 import { giantItem, Tree } from './mock-history.mjs';
 import { organise } from './mock-organise.mjs';
+import { resources } from './mock-resources.mjs';
+import { health, modelAccess, people } from './mock-admin.mjs';
 
 const option = (name, standard) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -19,6 +21,7 @@ const mode = option('state', 'full');
 const perSecond = Number(option('tps', 60));
 const token = option('token', 'setup-token');
 const giantCount = Number(option('giant', 100_000));
+const level = Number(option('pressure', 0.41)); // how full the memory is
 
 export const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; " +
@@ -365,6 +368,7 @@ async function handle(request, response) {
     await sleep(500);
     return list([{ name: 'ollama', base_url: 'http://127.0.0.1:11434/v1', models: modelNames.slice(0, 5) }, { name: 'llama.cpp', base_url: 'http://127.0.0.1:8080/v1', models: ['stories260K'] }]);
   }
+  if (path === '/api/admin/resources') return send(200, resources(Number(url.searchParams.get('since') ?? 0), level));
   if (path === '/api/upstreams' && method === 'GET') return list(upstreams);
   if (path === '/api/upstreams') {
     if (!/^https?:/.test(body.base_url)) throw new Failure(400, 'invalid_base_url', 'The base URL must begin with http:// or https://.', 'base_url');
@@ -372,6 +376,13 @@ async function handle(request, response) {
     upstreams.push(upstream);
     return send(201, upstream);
   }
+  if (path.startsWith('/api/upstreams/') && method === 'PATCH') {
+    const upstream = upstreams.find((one) => one.name === decodeURIComponent(path.split('/').at(-1)));
+    return send(200, Object.assign(upstream, { slots: body.slots }));
+  }
+  if (path === '/api/admin/model-access') return send(200, modelAccess(method === 'PUT' ? body : undefined));
+  if (path === '/api/admin/health') return send(200, health(upstreams));
+  if (path === '/api/admin/users' && method === 'GET') return send(200, { object: 'list', data: people, has_more: false });
   if (path.startsWith('/api/upstreams/')) {
     upstreams = upstreams.filter((one) => one.name !== decodeURIComponent(path.split('/').at(-1)));
     return send(200, { deleted: true });

@@ -6,11 +6,16 @@ import './styles/tokens.css';
 import './styles/base.css';
 
 // The token of a set-up address or an invitation leaves the address bar, and so the history, before anything else happens.
-let token = '';
+// That of a share stays, so that the page can be loaded again and kept; no browser sends it anywhere.
+const shared = location.pathname === '/share';
+let token = shared ? location.hash.slice(1) : '';
 if (['/setup', '/signup'].includes(location.pathname) && location.hash.length > 1) {
   token = location.hash.slice(1);
   history.replaceState(null, '', location.pathname);
 }
+
+// Another link pasted over this one changes only the fragment.
+if (shared) addEventListener('hashchange', () => location.reload());
 
 // iOS lays its keyboard over the page instead of making it smaller; only the visual viewport knows.
 const viewport = window.visualViewport;
@@ -21,4 +26,5 @@ if (viewport && matchMedia('(pointer: coarse)').matches) {
 }
 
 mount(App, { target: document.getElementById('app')!, props: { token } });
-void session.start();
+// What is shared is read by people without an account.
+if (!shared) void session.start();

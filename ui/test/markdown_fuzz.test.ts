@@ -6,6 +6,7 @@ import type { Token } from 'marked';
 import { lex } from '../src/lib/markdown/lexer';
 import { blocksOf, Splitter } from '../src/lib/markdown/splitter';
 import { safeUrl } from '../src/lib/markdown/url';
+import { random } from './random';
 
 const seconds = Number(process.env.FUZZ_SECONDS ?? 5);
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
@@ -17,13 +18,6 @@ const pieces = [
   'mailto:a@b.example', '<', '>', '<b>', '</b>', '<script>', '<img src=x onerror=alert(1)>', '<svg onload=', '<!--', '-->', '<?', '<![CDATA[', '&amp;', '&#x6A;', '&colon;',
   '|', '|---|', '---', '===', '\\', '\u202e', '\u200b', '\ud83d\ude00', '\ud83d', '\u4e2d\u6587', '$$', '\\(', '[^1]', '[ ] ', '\0', '\u2028',
 ];
-
-function random(state: number): () => number {
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 function document(next: () => number): string {
   let text = '';

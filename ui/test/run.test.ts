@@ -14,6 +14,7 @@ const settle = async () => {
 class Connection {
   readonly url: string;
   readonly method: string;
+  readonly key: string | null;
   open = true;
   private controller!: ReadableStreamDefaultController<Uint8Array>;
   readonly response: Response;
@@ -21,6 +22,7 @@ class Connection {
   constructor(url: string, init: RequestInit) {
     this.url = url;
     this.method = init.method ?? 'GET';
+    this.key = new Headers(init.headers).get('idempotency-key');
     const stream = new ReadableStream<Uint8Array>({ start: (controller) => void (this.controller = controller) });
     init.signal?.addEventListener('abort', () => this.break(new DOMException('aborted', 'AbortError')));
     this.response = new Response(stream, { status: 200 });
@@ -283,4 +285,36 @@ test('a wish to stop waits for the id', async () => {
   assert.equal(world.connections.length, 1);
   await world.connections[0]!.send(created);
   assert.equal(world.last.url, '/v1/responses/resp_1/cancel');
+});
+
+test('a message whose arrival is unknown is sent again under the same key, and only then', async () => {
+  const world = new World();
+  const run = world.run();
+  run.start({ input: 'x' }, 'key-1');
+  await settle();
+  world.last.break();
+  await settle();
+  await world.pass(1_000);
+  assert.deepEqual(world.connections.map(({ method, key }) => [method, key]), [['POST', 'key-1'], ['POST', 'key-1']]);
+  await world.last.send(created, delta(1), completed(2));
+  assert.equal(world.text, 'w1 ');
+  assert.deepEqual(world.losses, []);
+
+  const lost = new World();
+  lost.run().start({ input: 'x' }, 'key-2');
+  for (let i = 0; i < 5; i++) {
+    await settle();
+    lost.last.break();
+    await lost.pass(20_000);
+  }
+  assert.equal(lost.connections.length, 3, 'not for ever');
+  assert.equal(lost.losses.length, 1);
+
+  const bare = new World();
+  bare.run().start({ input: 'x' });
+  await settle();
+  bare.last.break();
+  await bare.pass(20_000);
+  assert.equal(bare.connections.length, 1, 'without a key it could be done twice');
+  assert.equal(bare.losses.length, 1);
 });

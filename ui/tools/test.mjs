@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
-import { compileModule } from 'svelte/compiler';
+import { compile, compileModule } from 'svelte/compiler';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}.test`;
@@ -19,6 +19,16 @@ const runes = {
     });
   },
 };
+// Components become HTML, as a server would send them.
+const components = {
+  name: 'components',
+  setup(bundle) {
+    bundle.onLoad({ filter: /\.svelte$/ }, ({ path }) => ({
+      contents: compile(readFileSync(path, 'utf8'), { filename: path, generate: 'server', css: 'external' }).js.code,
+      loader: 'js',
+    }));
+  },
+};
 
 const names = readdirSync(`${root}test`).filter((name) => name.endsWith('.test.ts'));
 await build({
@@ -30,7 +40,7 @@ await build({
   format: 'esm',
   logLevel: 'error',
   conditions: ['browser'],
-  plugins: [runes],
+  plugins: [runes, components],
 });
 const files = names.map((name) => `${out}/${name.replace(/\.ts$/, '.mjs')}`);
 process.exit(spawnSync(process.execPath, ['--test', ...files], { stdio: 'inherit' }).status ?? 1);

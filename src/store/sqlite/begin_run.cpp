@@ -184,8 +184,8 @@ Result<RunNo> insert_run(
 ) {
     TRY_VOID(db.run(
         "INSERT INTO runs (id, user_no, conv, br, status, background, stored, input_first, input_last, prompt_anchor, "
-        "prompt_head, prompt_tok, created_at, previous, model, request, continues) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        "prompt_head, prompt_tok, created_at, previous, model, request, continues, key_id, session_id) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         run.id,
         run.user,
         place.conversation,
@@ -202,7 +202,9 @@ Result<RunNo> insert_run(
         run.target.previous_response,
         run.model,
         run.request,
-        continues
+        continues,
+        run.key,
+        run.session
     ));
     return static_cast<RunNo>(db.inserted_key());
 }

@@ -1,5 +1,7 @@
 #include "store/sqlite/connection.hpp"
 
+#include <malloc.h>
+
 #include "base/log.hpp"
 
 namespace confab::store::sqlite {
@@ -151,6 +153,11 @@ Result<bool> Connection::checkpoint(Checkpoint kind) {
         wal_pages_ = 0;  // the next commit starts over at the log's beginning
     }
     return pages == pages_moved;
+}
+
+void Connection::release_cache() {
+    sqlite3_db_release_memory(handle_);
+    ::malloc_trim(0);
 }
 
 base::Error Connection::error_of(int code) {

@@ -67,6 +67,9 @@ public:
     // True: all of the log is in the database file now. Writer only.
     Result<bool> checkpoint(Checkpoint kind);
 
+    // Gives back the memory of the page cache, to the system too. What is read again comes from the system's cache.
+    void release_cache();
+
     // Extended code of the last failed call; SQLITE_OK when none failed yet.
     int last_failure() const { return last_failure_; }
 
@@ -74,6 +77,8 @@ public:
     base::Error error_of(int code);
 
     sqlite3* handle() { return handle_; }
+
+    meter::StoreCounters& counters() { return counters_; }
 
 private:
     Connection(sqlite3* handle, meter::StoreCounters& counters);

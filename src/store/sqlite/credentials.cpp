@@ -1,5 +1,6 @@
 // Sessions and API keys: what a request proves its user with.
 #include "store/sqlite/accounts.hpp"
+#include "store/sqlite/usage.hpp"
 
 namespace confab::store::sqlite {
 
@@ -22,7 +23,11 @@ Session read_session(const Statement& row) {
     return session;
 }
 
-// Columns: id, user_no, key_hash, name, prefix, created_at, last_used_at.
+// Columns: KEY_COLUMNS.
+#define KEY_COLUMNS(of)                                                                           \
+    of "id, " of "user_no, " of "key_hash, " of "name, " of "prefix, " of "created_at, " of \
+       "last_used_at, " of "models, " of "read_only, " of "expires_at "
+
 ApiKey read_key(const Statement& row) {
     ApiKey key;
     key.id = row.get<KeyId>(0);
@@ -32,6 +37,9 @@ ApiKey read_key(const Statement& row) {
     key.prefix = row.get<std::string>(4);
     key.created_at = row.integer(5);
     key.last_used_at = row.get<std::optional<UnixSeconds>>(6);
+    key.models = row.get<std::string>(7);
+    key.read_only = row.get<bool>(8);
+    key.expires_at = row.get<std::optional<UnixSeconds>>(9);
     return key;
 }
 
@@ -100,29 +108,33 @@ Status delete_sessions_before(Connection& db, UnixSeconds last_seen) {
 Status create_key(Connection& db, const ApiKey& key) {
     TRY_VOID(check_entry(db, key.user));
     return db.run(
-        "INSERT INTO api_keys (id, user_no, key_hash, name, prefix, created_at, last_used_at) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO api_keys (id, user_no, key_hash, name, prefix, created_at, last_used_at, models, read_only, "
+        "expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
         key.id,
         key.user,
         key.key_hash,
         key.name,
         key.prefix,
         key.created_at,
-        key.last_used_at
+        key.last_used_at,
+        key.models,
+        key.read_only,
+        key.expires_at
     );
 }
 
 Result<std::pair<ApiKey, User>> find_key(Connection& db, const Sha256& key_hash) {
     auto found = db.use(
-        "SELECT k.id, k.user_no, k.key_hash, k.name, k.prefix, k.created_at, k.last_used_at, "
-        USER_COLUMNS("u.") "FROM api_keys k JOIN users u ON u.user_no = k.user_no WHERE k.key_hash = ?1 " MAY_ENTER,
-        key_hash
+        "SELECT " KEY_COLUMNS("k.") ", " USER_COLUMNS("u.") "FROM api_keys k JOIN users u ON u.user_no = k.user_no "
+        "WHERE k.key_hash = ?1 AND (k.expires_at IS NULL OR k.expires_at > ?2) " MAY_ENTER,
+        key_hash,
+        base::unix_now()
     );
     TRY(const bool row, found.step());
     if (!row) {
         return base::not_found("There is no such key.");
     }
-    return std::pair(read_key(found), read_user(found, 7));
+    return std::pair(read_key(found), read_user(found, 10));
 }
 
 Status touch_key(Connection& db, KeyId id, UnixSeconds used_at) {
@@ -131,7 +143,7 @@ Status touch_key(Connection& db, KeyId id, UnixSeconds used_at) {
 
 Result<std::vector<ApiKey>> list_keys(Connection& db, UserNo user) {
     auto found = db.use(
-        "SELECT id, user_no, key_hash, name, prefix, created_at, last_used_at FROM api_keys WHERE user_no = ?1 "
+        "SELECT " KEY_COLUMNS("") "FROM api_keys WHERE user_no = ?1 "
         "ORDER BY created_at DESC, rowid DESC LIMIT ?2",
         user,
         kListMax
@@ -151,7 +163,7 @@ Status delete_key(Connection& db, UserNo user, KeyId id) {
     if (db.changed_rows() == 0) {
         return base::not_found("There is no such key.");
     }
-    return {};
+    return delete_limits_of_key(db, id);
 }
 
 #undef MAY_ENTER

@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "store/blobs.hpp"
+#include "store/sqlite/usage.hpp"
 
 namespace confab::store::sqlite {
 
@@ -36,10 +37,13 @@ std::unexpected<base::Error> no_such_file(FileId id) {
 Status check_quota(Connection& db, const StoredFile& file) {
     auto found = db.use("SELECT bytes, files FROM file_usage WHERE user_no = ?1", file.user);
     TRY(const bool row, found.step());
-    if (row && (found.integer(0) + file.bytes > kUserFileBytesMax || found.integer(1) >= kUserFilesMax)) {
+    TRY(const std::int64_t bytes_max, storage_limit(db, file.user));
+    const std::int64_t bytes = row ? found.integer(0) : 0;
+    if (bytes + file.bytes > bytes_max || (row && found.integer(1) >= kUserFilesMax)) {
         return base::fail(
             base::Errc::rate_limited,
-            "You have no room for this file: at most 1 GiB and 10,000 files. Delete some first.",
+            "You have no room for this file: at most " + std::to_string(bytes_max >> 20) +
+                " MiB and 10,000 files. Delete some first.",
             "file_quota_exceeded"
         );
     }

@@ -5,6 +5,7 @@
 #include "store/sqlite/items.hpp"
 #include "store/sqlite/run_chunks.hpp"
 #include "store/sqlite/runs.hpp"
+#include "store/sqlite/usage.hpp"
 #include "store/sqlite/wipe.hpp"
 
 namespace confab::store::sqlite {
@@ -23,6 +24,8 @@ struct OpenRun {
     Position input_last = 0;
     Position continues = 0;  // of the answer that this one replaces; 0: none
     std::string model;
+    std::optional<KeyId> key;  // that it was asked for with
+    std::optional<SessionId> session;
     bool conversation_hidden = false;
     bool conversation_deleted = false;
 
@@ -33,7 +36,7 @@ struct OpenRun {
 Result<OpenRun> load_open_run(Connection& db, RunNo run) {
     auto found = db.use(
         "SELECT r.run, r.user_no, r.conv, r.br, r.status, r.stored, r.input_first, r.input_last, r.model, c.hidden, "
-        "c.deleted_at IS NOT NULL, r.continues FROM runs r JOIN conversations c ON c.conv = r.conv WHERE r.run = ?1",
+        "c.deleted_at IS NOT NULL, r.continues, r.key_id, r.session_id FROM runs r JOIN conversations c ON c.conv = r.conv WHERE r.run = ?1",
         run
     );
     TRY(const bool row, found.step());
@@ -53,6 +56,8 @@ Result<OpenRun> load_open_run(Connection& db, RunNo run) {
     open.conversation_hidden = found.get<bool>(9);
     open.conversation_deleted = found.get<bool>(10);
     open.continues = found.integer(11);
+    open.key = found.get<std::optional<KeyId>>(12);
+    open.session = found.get<std::optional<SessionId>>(13);
     return open;
 }
 
@@ -109,17 +114,14 @@ Status close_run(Connection& db, const FinishRun& finish, const OutputPlace& out
 }
 
 Status add_to_ledger(Connection& db, const OpenRun& run, const FinishRun& finish, UnixSeconds now) {
-    return db.run(
-        "INSERT INTO usage_ledger (at, user_no, run, model, upstream, input_tokens, output_tokens) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        now,
-        run.user,
-        run.no,
-        run.model,
-        finish.upstream,
-        finish.input_tokens,
-        finish.output_tokens
-    );
+    UsageEntry entry;
+    entry.at = now;
+    entry.payer = {run.user, run.key, run.session};
+    entry.run = run.no;
+    entry.model = run.model;
+    entry.upstream = finish.upstream;
+    entry.count = finish.taken;
+    return record_usage(db, entry);
 }
 
 // A hidden conversation is only reachable through its stored runs.

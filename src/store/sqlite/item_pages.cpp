@@ -46,7 +46,11 @@ public:
         }
     }
 
-    Page<Item> finish() { return std::move(page_); }
+    Page<Item> finish() {
+        db_.counters().page_rows.observe(page_.rows.size());
+        db_.counters().page_bytes.observe(bytes_);
+        return std::move(page_);
+    }
 
 private:
     // The first row always fits, so that paging goes on.

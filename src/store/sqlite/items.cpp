@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "store/sqlite/search.hpp"
+#include "store/sqlite/search_upkeep.hpp"
 #include "store/sqlite/summaries.hpp"
 #include "store/sqlite/user_rows.hpp"
 

@@ -4,6 +4,8 @@
 
 #include "store/import_rows.hpp"
 #include "store/sqlite/accounts.hpp"
+#include "store/sqlite/model_access.hpp"
+#include "store/sqlite/usage.hpp"
 
 namespace confab::store::sqlite {
 
@@ -102,6 +104,7 @@ Result<EndedAccess> end_access(Connection& db, UserNo user, const std::optional<
     EndedAccess ended;
     TRY_VOID(db.run("DELETE FROM sessions WHERE user_no = ?1 AND id IS NOT ?2", user, keep));
     ended.sessions = db.changed_rows();
+    TRY_VOID(delete_limits_of_keys_of(db, user));
     TRY_VOID(db.run("DELETE FROM api_keys WHERE user_no = ?1", user));
     ended.keys = db.changed_rows();
     return ended;
@@ -115,6 +118,9 @@ Result<UserNo> delete_user(Connection& db, UserId id) {
     }
     TRY_VOID(end_invitations_of(db, user.no));
     TRY_VOID(end_access(db, user.no, std::nullopt));
+    TRY_VOID(delete_limits_of_user(db, user.id));
+    TRY_VOID(db.run("DELETE FROM identities WHERE user_no = ?1", user.no));
+    TRY_VOID(forget_model_person(db, user.no));
     TRY_VOID(db.run(
         "UPDATE users SET email = ?2, name = '', password_hash = '', role = 0, deleted_at = ?3, wiping = 1 "
         "WHERE user_no = ?1",

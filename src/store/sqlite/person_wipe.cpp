@@ -82,6 +82,12 @@ Result<bool> delete_small_rows_of(Connection& db, UserNo user) {
         kPersonStepRows
     ));
     rows += db.changed_rows();
+    TRY_VOID(db.run(
+        "DELETE FROM repeatable_calls WHERE no IN (SELECT no FROM repeatable_calls WHERE user_no = ?1 LIMIT ?2)",
+        user,
+        kPersonStepRows
+    ));
+    rows += db.changed_rows();
     TRY_VOID(db.run("DELETE FROM user_settings WHERE user_no = ?1", user));
     TRY_VOID(db.run("DELETE FROM file_usage WHERE user_no = ?1", user));
     return rows > 0;
@@ -126,7 +132,8 @@ Result<bool> left_something(Connection& db, UserNo user) {
         "IS "
         "NOT NULL) OR EXISTS (SELECT 1 FROM files WHERE user_no = ?1) OR EXISTS (SELECT 1 FROM imports WHERE user_no = "
         "?1) OR EXISTS (SELECT 1 FROM tags WHERE user_no = ?1) OR EXISTS (SELECT 1 FROM folders WHERE user_no = ?1 AND "
-        "deleting = 0) OR EXISTS (SELECT 1 FROM user_settings WHERE user_no = ?1)",
+        "deleting = 0) OR EXISTS (SELECT 1 FROM user_settings WHERE user_no = ?1) OR EXISTS (SELECT 1 FROM "
+        "repeatable_calls WHERE user_no = ?1)",
         user
     );
     TRY_VOID(found.step());

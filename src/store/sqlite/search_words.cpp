@@ -11,9 +11,10 @@ namespace confab::store::sqlite {
 namespace {
 
 Result<std::vector<std::string>> words_from(Connection& db, const std::string& prefix) {
+    const std::size_t limit = prefix.size() <= kShortPrefixBytes ? kShortPrefixWordsMax : kPrefixWordsMax;
     std::vector<std::string> words;
-    auto found = db.use("SELECT word FROM search_vocabulary WHERE word > ?1 ORDER BY word LIMIT ?2", prefix, kPrefixWordsMax);
-    while (words.size() < kPrefixWordsMax) {
+    auto found = db.use("SELECT word FROM search_vocabulary WHERE word > ?1 ORDER BY word LIMIT ?2", prefix, limit);
+    while (words.size() < limit) {
         TRY(const bool row, found.step());
         if (!row) {
             break;

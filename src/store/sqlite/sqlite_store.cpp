@@ -12,7 +12,7 @@
 #include "store/sqlite/organise.hpp"
 #include "store/sqlite/people.hpp"
 #include "store/sqlite/runs.hpp"
-#include "store/sqlite/search.hpp"
+#include "store/sqlite/search_upkeep.hpp"
 #include "store/sqlite/wipe.hpp"
 
 namespace confab::store {
@@ -47,8 +47,12 @@ public:
     using Housework = sqlite::Writer::Housework;
 
     // Blobs stay while somebody holds them.
-    Housekeeping(const std::string& blob_dir, std::shared_ptr<const std::atomic<int>> blob_holds)
-        : sweep_(blob_dir), blob_holds_(std::move(blob_holds)) {}
+    Housekeeping(
+        const std::string& blob_dir,
+        std::shared_ptr<const std::atomic<int>> blob_holds,
+        const meter::Pressure* pressure
+    )
+        : sweep_(blob_dir), blob_holds_(std::move(blob_holds)), pressure_(pressure) {}
 
     Result<Housework> operator()(sqlite::Connection& db) {
         TRY(bool more, sqlite::wipe_step(db));
@@ -67,7 +71,8 @@ private:
     // A failure here must not undo the rest of the step, nor come again at once.
     Result<Housework> index(sqlite::Connection& db) {
         const auto now = std::chrono::steady_clock::now();
-        if (now < next_indexing_) {
+        const bool deferred = pressure_ != nullptr && pressure_->active(meter::Action::defer_background);
+        if (now < next_indexing_ || deferred) {
             return Housework::later;
         }
         TRY_VOID(db.run("SAVEPOINT indexing"));
@@ -98,6 +103,7 @@ private:
 
     sqlite::BlobSweep sweep_;
     std::shared_ptr<const std::atomic<int>> blob_holds_;
+    const meter::Pressure* pressure_;
     std::chrono::steady_clock::time_point next_indexing_{};
     std::chrono::steady_clock::time_point next_purge_ = std::chrono::steady_clock::now() + kFirstPurge;
 };
@@ -133,8 +139,9 @@ SqliteStore::SqliteStore(
     : lock_(std::move(lock)),
       blob_dir_(blob_dir_beside(options.path)),
       blob_holds_(std::make_shared<std::atomic<int>>(0)),
-      writer_(std::move(writer), options.path, options.counters, Housekeeping(blob_dir_, blob_holds_)),
-      readers_(std::move(readers), kReadsQueuedMax),
+      counters_(options.counters),
+      writer_(std::move(writer), options.path, options.counters, Housekeeping(blob_dir_, blob_holds_, options.pressure)),
+      readers_(std::move(readers), kReadsQueuedMax, [](Reader& reader) { reader->release_cache(); }),
       newest_run_at_open_(newest_run_at_open) {}
 
 // Readers first: the writer can empty the log only when nobody reads from it.

@@ -15,7 +15,9 @@
 #include <vector>
 
 #include "meter/counters.hpp"
+#include "meter/pressure.hpp"
 #include "net/blocking_pool.hpp"
+#include "store/audit_store.hpp"
 #include "store/file_lock.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/writer.hpp"
@@ -27,9 +29,16 @@ struct SqliteOptions {
     std::string path;      // of the database file; "-wal", "-shm" and ".lock" come beside it, and the folder "files"
     unsigned readers = 2;  // threads, 1..4
     meter::StoreCounters& counters;
+    // Upkeep of the search index waits while background work is to be put off. None: never.
+    const meter::Pressure* pressure = nullptr;
 };
 
-class SqliteStore final : public Store {
+// What the page caches of a store with so many readers hold at most, bytes: PRAGMA cache_size in connection.cpp.
+constexpr std::uint64_t cache_bytes(unsigned readers) {
+    return 1024ULL * (3'000 + 1'500ULL * readers);
+}
+
+class SqliteStore final : public Store, public AuditStore {
 public:
     // Opens or makes the database and brings it to the newest schema. `unavailable` when another process has it open.
     static Result<std::unique_ptr<SqliteStore>> open(SqliteOptions options);
@@ -68,6 +77,19 @@ public:
     Task<Result<Page<Invitation>>> list_invitations(PageRequest<InvitationId> request) override;
     Task<Status> delete_invitation(InvitationId id) override;
     Task<Status> delete_invitations_expired_before(UnixSeconds time) override;
+
+    Task<Result<Call>> begin_call(NewCall call) override;
+    Task<Status> finish_call(FinishedCall finished) override;
+    Task<Status> interrupt_call(CallNo no) override;
+    Task<Status> forget_call(CallNo no) override;
+    Task<Result<bool>> delete_calls_before(UnixSeconds time) override;
+
+    Task<Result<User>> find_user_by_identity(Identity identity) override;
+    Task<Status> link_identity(UserNo user, Identity identity) override;
+    Task<Result<User>> create_user_with_identity(User user, Identity identity) override;
+
+    Task<Result<ModelAccess>> get_model_access() override;
+    Task<Result<ModelAccess>> change_model_rule(ModelRuleChange change) override;
 
     Task<Result<Conversation>> create_conversation(NewConversation conversation) override;
     Task<Result<Conversation>> find_conversation(UserNo user, ConversationId id) override;
@@ -134,6 +156,40 @@ public:
     Task<Result<std::optional<std::string>>> get_setting(std::string name) override;
     Task<Status> put_setting(std::string name, std::string value) override;
 
+    Task<Status> add_usage(std::vector<UsageEntry> entries) override;
+    Task<Result<std::vector<UsageOfDay>>> list_usage_days(std::optional<UserNo> user, DayNo first, DayNo last)
+        override;
+    Task<Result<Page<UsageOfPerson>>> list_usage_people(
+        MonthNo month,
+        std::optional<UserNo> after,
+        std::size_t limit
+    ) override;
+    Task<Result<std::vector<UsageOfKey>>> list_usage_keys(UserNo user, MonthNo month) override;
+    Task<Result<std::vector<NamedUsageEntry>>> list_ledger(
+        std::optional<UserNo> user,
+        LedgerPlace place,
+        UnixSeconds until,
+        std::size_t limit
+    ) override;
+    Task<Result<Limits>> find_limits(LimitSubject subject) override;
+    Task<Status> put_limits(LimitSubject subject, Limits limits) override;
+    Task<Result<Entitlement>> find_entitlement(UserNo user, std::optional<KeyId> key, MonthNo month) override;
+
+    Task<Result<Share>> create_share(UserNo user, ConversationId conversation, NewShare share) override;
+    Task<Result<Page<Share>>> list_shares(
+        UserNo user,
+        std::optional<ConversationId> conversation,
+        PageRequest<ShareId> request
+    ) override;
+    Task<Status> delete_share(UserNo user, ShareId id) override;
+    Task<Status> delete_shares_expired_before(UnixSeconds time) override;
+    Task<Result<SharedPage>> read_share(Sha256 token_hash, Position after, std::size_t limit) override;
+    Task<Result<SharedItem>> read_shared_item(Sha256 token_hash, Position position) override;
+
+    Task<Status> add_audit(AuditEntry entry) override;
+    Task<Result<AuditPage>> list_audit(AuditFilter filter, std::size_t limit) override;
+    Task<Status> sweep_audit(UnixSeconds now) override;
+
     Task<Result<std::optional<ExportStart>>> next_export(UserNo user, std::optional<ConversationNo> after) override;
     Task<Result<ExportStart>> begin_export(UserNo user, ConversationId id) override;
     Task<Result<ExportPage>> export_items(UserNo user, ExportStart start, ExportCursor cursor) override;
@@ -190,7 +246,13 @@ private:
 
     template <class Work>
     auto read(Work work) {
-        auto job = [work = std::move(work)](Reader& reader) mutable { return read_in_snapshot(*reader, work); };
+        auto job = [this, queued = meter::LiveHandle(counters_.reader_queue_depth), work = std::move(work)](
+                       Reader& reader
+                   ) mutable {
+            queued.release();
+            counters_.reads.add();
+            return read_in_snapshot(*reader, work);
+        };
         return readers_.run(std::move(job));
     }
     // All statements of one call see the database at one moment, and end within the limit for reads.
@@ -202,6 +264,7 @@ private:
     FileLock lock_;
     const std::string blob_dir_;
     const std::shared_ptr<std::atomic<int>> blob_holds_;
+    meter::StoreCounters& counters_;
     sqlite::Writer writer_;
     net::BlockingPool<Reader> readers_;
     const RunNo newest_run_at_open_;

@@ -3,7 +3,8 @@
 #include "base/clock.hpp"
 #include "store/sqlite/conversations.hpp"
 #include "store/sqlite/organise.hpp"
-#include "store/sqlite/search.hpp"
+#include "store/sqlite/search_upkeep.hpp"
+#include "store/sqlite/shares.hpp"
 #include "store/sqlite/summaries.hpp"
 
 namespace confab::store::sqlite {
@@ -140,6 +141,7 @@ Status wipe_conversation(Connection& db, ConversationNo conversation) {
         base::unix_now()
     ));
     TRY_VOID(clear_tags(db, conversation));
+    TRY_VOID(delete_shares_of(db, conversation));
     TRY_VOID(wipe_summaries(db, conversation));
     TRY_VOID(wipe_some(db, conversation));
     return {};

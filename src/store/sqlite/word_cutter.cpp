@@ -22,10 +22,8 @@ Result<fts5_api*> fts5_of(Connection& db) {
     return api;
 }
 
-using Take = std::function<void(std::string_view, std::size_t)>;
-
 int take_word(void* context, int /*flags*/, const char* token, int bytes, int begin, int /*end*/) {
-    (*static_cast<const Take*>(context))({token, static_cast<std::size_t>(bytes)}, static_cast<std::size_t>(begin));
+    (*static_cast<WordCutter::Take*>(context))({token, static_cast<std::size_t>(bytes)}, static_cast<std::size_t>(begin));
     return SQLITE_OK;
 }
 
@@ -47,10 +45,9 @@ Result<WordCutter> WordCutter::open(Connection& db) {
     return WordCutter(db, Tokenizer(made, functions.xDelete), functions.xTokenize);
 }
 
-Status WordCutter::cut(std::string_view text, const Take& take) const {
-    auto* context = const_cast<Take*>(&take);  // NOLINT(cppcoreguidelines-pro-type-const-cast): handed back as it is
+Status WordCutter::cut(std::string_view text, Take take) const {
     const int code = tokenize_(
-        tokenizer_.get(), context, FTS5_TOKENIZE_DOCUMENT, text.data(), static_cast<int>(text.size()), take_word
+        tokenizer_.get(), &take, FTS5_TOKENIZE_DOCUMENT, text.data(), static_cast<int>(text.size()), take_word
     );
     return code == SQLITE_OK ? Status() : Status(std::unexpected(db_->error_of(code)));
 }

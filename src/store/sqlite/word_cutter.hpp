@@ -14,11 +14,13 @@ namespace confab::store::sqlite {
 // Made by FTS5; not to outlive the connection.
 class WordCutter {
 public:
+    using Take = std::function<void(std::string_view word, std::size_t begin)>;
+
     static Result<WordCutter> open(Connection& db);
 
     // Calls `take` for each word, as the index has it, and where it begins in the text, in bytes. Errors: internal, out
     // of memory.
-    Status cut(std::string_view text, const std::function<void(std::string_view word, std::size_t begin)>& take) const;
+    Status cut(std::string_view text, Take take) const;
 
 private:
     using Tokenizer = std::unique_ptr<Fts5Tokenizer, void (*)(Fts5Tokenizer*)>;

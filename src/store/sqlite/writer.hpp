@@ -138,7 +138,7 @@ private:
 
     void push(std::unique_ptr<Operation> operation, Rush rush);
     void loop();
-    static std::chrono::milliseconds pause_after(Housework left);
+    std::chrono::milliseconds pause_after(Housework left) const;
     void work_off(Group& group);
     void commit(Group& group);
     Status apply_all(Group& group);

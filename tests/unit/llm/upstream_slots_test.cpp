@@ -1,5 +1,6 @@
 #include "llm/upstream_slots.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -15,7 +16,9 @@ using namespace std::chrono_literals;
 
 class UpstreamSlotsTest : public testing::Test {
 public:  // the tests' coroutines are not members
-    std::unique_ptr<SlotRequest> request() { return std::make_unique<SlotRequest>(slots_, loop_.executor()); }
+    std::unique_ptr<SlotRequest> request(PersonKey person = 0) {
+        return std::make_unique<SlotRequest>(slots_, loop_.executor(), person);
+    }
 
     // Lowers the limit to one.
     Task<void> lower() {
@@ -171,6 +174,83 @@ TEST_F(UpstreamSlotsTest, TheLineIsBounded) {
     loop_.run(body(*this), 60s);
     EXPECT_EQ(slots_->counts().waiting, 0U);
     EXPECT_EQ(slots_->counts().in_use, 0U);
+}
+
+TEST_F(UpstreamSlotsTest, PeopleTakeTurns) {
+    auto body = [](UpstreamSlotsTest& self) -> Task<void> {
+        co_await self.lower();
+        auto held = self.request(1);
+        EXPECT_TRUE(co_await held->wait("model"));
+        for (int i = 0; i < 100; ++i) {
+            self.start("hog", self.request(1));
+        }
+        while (self.slots_->counts().waiting < 100) {
+            co_await net::sleep_for(1ms);
+        }
+        self.start("other", self.request(2));
+        while (self.slots_->counts().waiting < 101) {
+            co_await net::sleep_for(1ms);
+        }
+        held.reset();
+        while (self.order_.size() < 101) {
+            co_await net::sleep_for(1ms);
+        }
+    };
+    loop_.run(body(*this), 60s);
+    EXPECT_EQ(order_.front(), "other");
+    EXPECT_EQ(slots_->counts().in_use, 0U);
+}
+
+TEST_F(UpstreamSlotsTest, AFullLineMakesRoomForSomebodyElse) {
+    auto body = [](UpstreamSlotsTest& self) -> Task<void> {
+        co_await self.lower();
+        auto held = self.request(1);
+        EXPECT_TRUE(co_await held->wait("model"));
+        std::vector<SlotRequest*> waiting;
+        for (std::size_t i = 0; i < kSlotQueueMax; ++i) {
+            auto place = self.request(1);
+            waiting.push_back(place.get());
+            self.start("hog", std::move(place));
+        }
+        while (self.slots_->counts().waiting < kSlotQueueMax) {
+            co_await net::sleep_for(1ms);
+        }
+        self.start("other", self.request(2));
+        while (self.order_.empty()) {
+            co_await net::sleep_for(1ms);
+        }
+        EXPECT_EQ(self.order_, std::vector<std::string>{"hog:upstream_busy"});
+        EXPECT_EQ(self.slots_->counts().waiting, kSlotQueueMax);
+        waiting.pop_back();
+        for (SlotRequest* place : waiting) {
+            place->cancel();
+        }
+        held.reset();
+        while (self.order_.size() < kSlotQueueMax + 1) {
+            co_await net::sleep_for(1ms);
+        }
+        EXPECT_NE(std::find(self.order_.begin(), self.order_.end(), "other"), self.order_.end());
+    };
+    loop_.run(body(*this), 60s);
+    EXPECT_EQ(slots_->counts().waiting, 0U);
+    EXPECT_EQ(slots_->counts().in_use, 0U);
+}
+
+TEST_F(UpstreamSlotsTest, NoMoreThanTheAdministratorAllows) {
+    auto body = [](UpstreamSlotsTest& self) -> Task<void> {
+        self.slots_->set_most(2);
+        EXPECT_EQ(self.slots_->counts().limit, 2U);
+        auto one = self.request();
+        auto two = self.request();
+        auto three = self.request();
+        EXPECT_TRUE(co_await one->wait("model"));
+        EXPECT_TRUE(co_await two->wait("model"));
+        EXPECT_FALSE(co_await three->wait("model", net::Deadline::after(50ms)));
+        self.slots_->set_most(kSlotsMax);
+        auto four = self.request();
+        EXPECT_TRUE(co_await four->wait("model"));
+    };
+    loop_.run(body(*this));
 }
 
 TEST_F(UpstreamSlotsTest, ShardsShareOneLine) {

@@ -161,13 +161,31 @@ TEST(JobQueue, is_bounded_and_closes) {
     EXPECT_FALSE(queue.push(std::move(third)));
     EXPECT_NE(third, nullptr) << "a refused job is left untouched";
     std::unique_ptr<int> job;
-    EXPECT_TRUE(queue.pop(job));
+    const auto no_rest = [] { FAIL() << "there is work"; };
+    EXPECT_TRUE(queue.pop(job, kRestAfter, no_rest));
     EXPECT_EQ(*job, 1);
     queue.close();
     EXPECT_FALSE(queue.push(std::move(third)));
-    EXPECT_TRUE(queue.pop(job)) << "what was queued before the end is still taken";
+    EXPECT_TRUE(queue.pop(job, kRestAfter, no_rest)) << "what was queued before the end is still taken";
     EXPECT_EQ(*job, 2);
-    EXPECT_FALSE(queue.pop(job));
+    EXPECT_FALSE(queue.pop(job, kRestAfter, no_rest));
+}
+
+TEST(JobQueue, lets_who_waits_have_a_rest_once) {
+    JobQueue<int> queue(2);
+    std::atomic<int> rests{0};
+    std::thread late([&] {
+        for (int i = 0; rests == 0 && i < 5'000; ++i) {
+            std::this_thread::sleep_for(1ms);
+        }
+        std::this_thread::sleep_for(5ms);
+        queue.push(7);
+    });
+    int job = 0;
+    EXPECT_TRUE(queue.pop(job, 1ms, [&] { ++rests; }));
+    late.join();
+    EXPECT_EQ(job, 7);
+    EXPECT_EQ(rests, 1);
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ public:
         std::vector<std::string> answers;
         std::size_t piece_bytes = 0;  // 0: an answer in one write
         bool close_first = false;     // after the answers; else the client closes
+        std::chrono::milliseconds answers_after{0};
     };
 
     explicit ScriptedServer(std::vector<Connection> script) : script_(std::move(script)) {
@@ -77,6 +78,7 @@ private:
                 if (!read_request(fd)) {
                     break;
                 }
+                std::this_thread::sleep_for(script.answers_after);
                 send_answer(fd, answer, script.piece_bytes);
             }
             char byte = 0;
@@ -262,6 +264,33 @@ TEST_F(HttpClientTest, AnAnswerWithoutALengthEndsWithItsConnection) {
     Collector sink;
     ASSERT_TRUE(send(request(server.url()), sink));
     EXPECT_EQ(sink.body, "all of it");
+}
+
+// Sockets report changes: an end that came before anybody looked is not reported again.
+TEST_F(HttpClientTest, AnAnswerAndItsEndMayBeThereAtTheFirstLook) {
+    for (const auto& [answer, body] :
+         {std::pair{"HTTP/1.0 200 OK\r\n\r\n" + std::string(1'000'000, 'x'), std::string(1'000'000, 'x')},
+          std::pair{std::string("HTTP/1.0 200 OK\r\n\r\nshort"), std::string("short")},
+          std::pair{kSized, std::string("hello")}}) {
+        ScriptedServer server({{{answer}, 0, true, 20ms}, {{kSized}}});
+        Collector sink;
+        auto late = [&]() -> Task<base::Result<HttpHead>> {
+            TaskGroup group(shard_.executor(), "busy");
+            auto busy = []() -> Task<void> {
+                co_await sleep_for(5ms);
+                std::this_thread::sleep_for(100ms);  // the whole loop: all has come when it looks again
+            };
+            group.spawn(busy());
+            auto head = co_await exchange(request(server.url()), sink);
+            co_await group.join();
+            co_return head;
+        };
+        ASSERT_TRUE(run(late()));
+        EXPECT_EQ(sink.body, body);
+        Collector second;
+        ASSERT_TRUE(send(request(server.url()), second)) << "the dead connection was not kept";
+    }
+    EXPECT_EQ(client_.counters().connections_reused, 0U);
 }
 
 TEST_F(HttpClientTest, SkipsInterimAnswers) {

@@ -1,6 +1,8 @@
 #include "net/ticker.hpp"
 
 #include <memory>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -37,6 +39,57 @@ TEST(Ticker, calls_back_every_period_until_the_subscription_dies) {
     run_ticker(loop, ticker, [&] { return kept == 3; });
     EXPECT_EQ(dropped, 0);
     EXPECT_GE(std::chrono::steady_clock::now() - begin, 3 * Ticker::kPeriod - 10ms);
+}
+
+TEST(Ticker, comes_seldom_while_all_are_calm_and_soon_once_one_is_not) {
+    using Clock = std::chrono::steady_clock;
+    Loop loop;
+    Ticker ticker(loop.executor());
+    int ticks = 0;
+    auto calm = ticker.every_tick([&](auto) { ++ticks; }, Ticker::Pace::calm);
+    auto test = [&]() -> Task<void> {
+        const auto wait_for = [&](int wanted) -> Task<Clock::duration> {
+            const auto begin = Clock::now();
+            while (ticks < wanted) {
+                co_await sleep_for(5ms);
+            }
+            co_return Clock::now() - begin;
+        };
+        ticker.start();
+        EXPECT_GE(co_await wait_for(1), Ticker::kCalmPeriod - 10ms);
+        calm.set_pace(Ticker::Pace::brisk);
+        EXPECT_LT(co_await wait_for(3), Ticker::kCalmPeriod / 2);  // the calm wait was cut short
+        calm.set_pace(Ticker::Pace::calm);
+        co_await wait_for(4);  // was armed before
+        {
+            const auto brisk = ticker.every_tick([](auto) {});
+            EXPECT_LT(co_await wait_for(6), Ticker::kCalmPeriod / 2);
+        }
+        co_await wait_for(7);
+        EXPECT_GE(co_await wait_for(8), Ticker::kCalmPeriod - 10ms);
+        ticker.stop();
+    };
+    loop.run(test());
+}
+
+TEST(Ticker, leaves_a_tick_out_after_a_sleep_so_that_what_arrived_is_read_first) {
+    Loop loop;
+    Ticker ticker(loop.executor());
+    std::vector<std::string> order;
+    const auto subscription = ticker.every_tick([&](auto) { order.emplace_back("tick"); });
+    auto test = [&]() -> Task<void> {
+        ticker.start();
+        std::this_thread::sleep_for(Ticker::kSleptMin + 50ms);  // the whole loop
+        Timer arrived(loop.executor(), Ticker::kPeriod / 2);    // reported after the overdue tick
+        co_await arrived.async_wait(use_task);
+        order.emplace_back("read");
+        while (order.size() < 3) {
+            co_await sleep_for(10ms);
+        }
+        ticker.stop();
+    };
+    loop.run(test());
+    EXPECT_EQ(order, (std::vector<std::string>{"read", "tick", "tick"}));
 }
 
 TEST(Ticker, a_callback_may_cancel_itself) {

@@ -22,7 +22,7 @@ protected:
     }
 
     ApiKey make_key(UserNo user, std::uint8_t n) {
-        const ApiKey key{KeyId::make(), user, hash_of(n), "name", "sk-abc", 1'000 + n, std::nullopt};
+        const ApiKey key{KeyId::make(), user, hash_of(n), "name", "sk-abc", 1'000 + n, std::nullopt, "[]", false, std::nullopt};
         good(run_task(store_->create_key(key)));
         return key;
     }

@@ -31,7 +31,7 @@ protected:
     }
 
     ApiKey make_key(UserNo user, std::uint8_t n) {
-        const ApiKey key{KeyId::make(), user, hash_of_n(n), "name", "sk-abc", 1, std::nullopt};
+        const ApiKey key{KeyId::make(), user, hash_of_n(n), "name", "sk-abc", 1, std::nullopt, "[]", false, std::nullopt};
         good(run_task(store_->create_key(key)));
         return key;
     }
@@ -59,7 +59,7 @@ protected:
         EXPECT_EQ(
             code_of(run_task(store_->create_session({SessionId::make(), user.no, hash_of_n(91), "", 1, 1}))), code
         );
-        const ApiKey another{KeyId::make(), user.no, hash_of_n(92), "", "", 1, std::nullopt};
+        const ApiKey another{KeyId::make(), user.no, hash_of_n(92), "", "", 1, std::nullopt, "[]", false, std::nullopt};
         EXPECT_EQ(code_of(run_task(store_->create_key(another))), code);
     }
 

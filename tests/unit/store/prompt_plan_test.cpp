@@ -202,7 +202,7 @@ TEST_F(PromptPlanTest, HoldsItsPromisesOverThousandsOfRandomTurns) {
         return low + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(high - low + 1));
     };
     constexpr std::int64_t kBudget = 32'000;
-    constexpr int kTurns = 3'000;
+    constexpr int kTurns = 2'000;
     Position anchor = 1;
     int moves = 0;
     for (int i = 0; i < kTurns; ++i) {

@@ -6,20 +6,26 @@
 
 #include "store/blobs.hpp"
 #include "store/sqlite/accounts.hpp"
+#include "store/sqlite/audit.hpp"
+#include "store/sqlite/calls.hpp"
 #include "store/sqlite/conversations.hpp"
 #include "store/sqlite/copies.hpp"
 #include "store/sqlite/exports.hpp"
 #include "store/sqlite/files.hpp"
 #include "store/sqlite/head.hpp"
+#include "store/sqlite/identities.hpp"
 #include "store/sqlite/imports.hpp"
 #include "store/sqlite/migrations.hpp"
+#include "store/sqlite/model_access.hpp"
 #include "store/sqlite/organise.hpp"
 #include "store/sqlite/people.hpp"
 #include "store/sqlite/run_chunks.hpp"
 #include "store/sqlite/run_prompt.hpp"
 #include "store/sqlite/runs.hpp"
 #include "store/sqlite/settings.hpp"
+#include "store/sqlite/shares.hpp"
 #include "store/sqlite/summaries.hpp"
+#include "store/sqlite/usage.hpp"
 #include "store/sqlite/wipe.hpp"
 #include "store_fixture.hpp"
 
@@ -29,6 +35,8 @@ namespace {
 // Scans that are meant: small tables, and partial indexes that hold only a few rows.
 constexpr std::array kAllowedScans{
     std::string_view("SCAN users"),
+    std::string_view("SCAN model_rules"),   // at most kModelRulesMax
+    std::string_view("SCAN model_people"),  // at most kModelPeopleInAllMax
     std::string_view("SCAN invitations"),  // at most kInvitationsMax
     std::string_view("SCAN sessions"),  // sweeping out old sessions, now and then
     std::string_view("SCAN schema_migrations"),
@@ -114,7 +122,7 @@ protected:
         good(set_password(*db_, ada_, "x", session.id));
         good(delete_session(*db_, ada_, session.id));
         good(delete_sessions_before(*db_, 1));
-        const ApiKey key{KeyId::make(), ada_, Sha256{2}, "", "", 1, std::nullopt};
+        const ApiKey key{KeyId::make(), ada_, Sha256{2}, "", "", 1, std::nullopt, "[]", false, std::nullopt};
         good(create_key(*db_, key));
         good(find_key(*db_, key.key_hash));
         good(touch_key(*db_, key.id, 2));
@@ -126,6 +134,55 @@ protected:
         good(count_users(*db_));
         good(put_setting(*db_, "a", "b"));
         good(get_setting(*db_, "a"));
+    }
+
+    void use_usage() {
+        UsageEntry entry;
+        entry.at = 1'800'000'000;
+        entry.payer.user = ada_;
+        entry.payer.key = KeyId::make();
+        entry.model = "model";
+        entry.count.input_tokens = 1;
+        good(add_usage(*db_, {entry}));
+        good(list_usage_days(*db_, ada_, 0, 100'000));
+        good(list_usage_people(*db_, month_of(entry.at), std::nullopt, 10));
+        good(list_usage_keys(*db_, ada_, month_of(entry.at)));
+        good(list_ledger(*db_, ada_, {}, entry.at + 1, 10));
+        good(list_ledger(*db_, std::nullopt, {}, entry.at + 1, 10));
+        good(put_limits(*db_, {}, {}));
+        good(find_limits(*db_, {}));
+        good(find_entitlement(*db_, ada_, entry.payer.key, month_of(entry.at)));
+        good(storage_limit(*db_, ada_));
+    }
+
+    void use_shares(const NewConversation& large) {
+        const NewShare share{ShareId::make(), Sha256{3}, 1, std::nullopt};
+        good(create_share(*db_, ada_, large.id, share));
+        for (const Order order : {Order::ascending, Order::descending}) {
+            good(list_shares(*db_, ada_, large.id, {std::nullopt, order, 2}));
+            good(list_shares(*db_, ada_, std::nullopt, {std::nullopt, order, 2}));
+        }
+        good(read_share(*db_, share.token_hash, 0, 2));
+        good(read_shared_item(*db_, share.token_hash, 1));
+        good(delete_share(*db_, ada_, share.id));
+        good(delete_shares_expired_before(*db_, 1));
+    }
+
+    void use_audit() {
+        AuditEntry entry;
+        entry.at = base::unix_now();
+        entry.kind = "sign_in";
+        entry.actor_no = ada_;
+        good(add_audit(*db_, entry));
+        AuditFilter filter;
+        good(list_audit(*db_, filter, 10));
+        filter.kind = "sign_in";
+        good(list_audit(*db_, filter, 10));
+        filter.actor = "user_0";
+        good(list_audit(*db_, filter, 10));
+        filter.kind.reset();
+        good(list_audit(*db_, filter, 10));
+        good(sweep_audit(*db_, base::unix_now()));
     }
 
     void use_people() {
@@ -294,6 +351,24 @@ protected:
         good(put_model_title(*db_, ada_, large.id, "x"));
     }
 
+    void use_calls() {
+        NewCall call;
+        call.user = ada_;
+        call.process = 1;
+        FinishedCall finished;
+        finished.no = good(begin_call(*db_, call, base::unix_now())).no;
+        good(finish_call(*db_, finished));
+        good(interrupt_call(*db_, finished.no));
+        good(forget_call(*db_, finished.no));
+        good(delete_calls_before(*db_, base::unix_now()));
+        const Identity identity{"https://id.example.org", "subject"};
+        good(link_identity(*db_, ada_, identity));
+        good(find_user_by_identity(*db_, identity));
+        good(change_model_rule(*db_, {"model", ModelUse::people, {}}));
+        good(change_model_rule(*db_, {"model", std::nullopt, {}}));
+        good(forget_model_person(*db_, UserNo{}));
+    }
+
     void use_runs(const NewConversation& large) {
         const auto first = ResponseId::make();
         const BegunRun begun = answer({large.id, {}}, first);
@@ -361,6 +436,10 @@ TEST_F(QueryPlansTest, NeverWalkThroughHistory) {
     good(create_conversation(*db_, large));
     use_accounts();
     use_people();
+    use_usage();
+    use_calls();
+    use_shares(large);
+    use_audit();
     use_files();
     use_conversation(large);
     use_organisation(large);

@@ -35,8 +35,8 @@ TEST_F(RunsTest, ATurnIsKeptWhole) {
     finish.status = RunStatus::incomplete;
     finish.incomplete_reason = "max_output_tokens";
     finish.usage = R"({"total_tokens":3})";
-    finish.input_tokens = 2;
-    finish.output_tokens = 1;
+    finish.taken.input_tokens = 2;
+    finish.taken.output_tokens = 1;
     finish.upstream = "local";
     finish.output = {answer_item("two")};
     good(run_task(store_->finish_run(finish)));

@@ -8,7 +8,7 @@
 #include "store/search_query.hpp"
 #include "store/snippet.hpp"
 #include "store/sqlite/conversations.hpp"
-#include "store/sqlite/search.hpp"
+#include "store/sqlite/search_upkeep.hpp"
 #include "store/sqlite/wipe.hpp"
 #include "store_fixture.hpp"
 
@@ -110,6 +110,8 @@ TEST_F(SearchTest, TheWordThatIsBeingTypedStandsForALimitedNumberOfWords) {
     EXPECT_EQ(find(ada_, "whale59").hits.size(), 1U);
     request.query = parse_search_query("whal");
     EXPECT_EQ(good(run_task(store_->search(ada_, request))).hits.size(), 50U);
+    request.query = parse_search_query("wh");
+    EXPECT_EQ(good(run_task(store_->search(ada_, request))).hits.size(), 10U) << "two letters say little";
     request.query = parse_search_query("whale5");
     EXPECT_EQ(good(run_task(store_->search(ada_, request))).hits.size(), 10U) << "more are found when more is typed";
     request.query = parse_search_query("whale");

@@ -367,7 +367,7 @@ protected:
 };
 
 TEST_F(TreeTest, AgreesWithParentPointersEverywhere) {
-    for (int i = 0; i < 4'000; ++i) {
+    for (int i = 0; i < 3'000; ++i) {
         ASSERT_NO_FATAL_FAILURE(do_something()) << "operation " << i << ", TREE_SEED=" << seed_;
     }
     ASSERT_NO_FATAL_FAILURE(check_tree());

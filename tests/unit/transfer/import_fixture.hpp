@@ -55,7 +55,7 @@ protected:
     std::string import(const std::string& file, std::optional<store::User> as = std::nullopt) {
         report_ = ImportReport();
         const store::User user = as.value_or(ada_);
-        ImportEnvironment environment{*store_, blobs_, directory_.file("")};
+        ImportEnvironment environment{*store_, *store_, blobs_, directory_.file("")};
         auto go_on = [](const ImportReport&) -> net::Task<base::Result<bool>> { co_return true; };
         const auto done = run_task(import_file(environment, {user.no, user.id}, file, report_, go_on));
         return done ? "" : done.error().code;

@@ -42,14 +42,15 @@ async function errorFrom(response: Response): Promise<ApiError> {
 }
 
 // A response whose status is fine; the caller reads the body.
-export async function request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+export async function request(method: string, path: string, body?: unknown, signal?: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, {
       method,
       credentials: 'same-origin',
       cache: 'no-store',
-      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal ? { signal } : {}),
     });
   } catch (error) {
@@ -62,8 +63,8 @@ export async function request(method: string, path: string, body?: unknown, sign
   throw error;
 }
 
-async function json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const response = await request(method, path, body, signal);
+async function json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal, headers?: Record<string, string>): Promise<T> {
+  const response = await request(method, path, body, signal, headers);
   try {
     return (await response.json()) as T;
   } catch (error) {
@@ -73,8 +74,10 @@ async function json<T>(method: string, path: string, body?: unknown, signal?: Ab
 }
 
 export const api = {
-  get: <T>(path: string, signal?: AbortSignal) => json<T>('GET', path, undefined, signal),
-  post: <T>(path: string, body: unknown = {}, signal?: AbortSignal) => json<T>('POST', path, body, signal),
+  get: <T>(path: string, signal?: AbortSignal, headers?: Record<string, string>) => json<T>('GET', path, undefined, signal, headers),
+  // `key`: an Idempotency-Key.
+  post: <T>(path: string, body: unknown = {}, signal?: AbortSignal, key?: string) =>
+    json<T>('POST', path, body, signal, key ? { 'idempotency-key': key } : undefined),
   put: <T>(path: string, body: unknown) => json<T>('PUT', path, body),
   patch: <T>(path: string, body: unknown) => json<T>('PATCH', path, body),
   delete: <T>(path: string) => json<T>('DELETE', path),

@@ -10,6 +10,7 @@ import { Places } from './places.svelte';
 import { router } from './router.svelte';
 import { Row } from './row.svelte';
 import { Run } from './run';
+import { SendingKeys } from './sending';
 import { tabs } from './tabs';
 import { wholeOf } from './temporary';
 import { troubleOf, type Trouble } from './trouble';
@@ -58,6 +59,7 @@ export class Chat {
   private continued: Row | null = null;
   // Since when the model thinks, for a page that sees all of it.
   private thinkingSince = 0;
+  private readonly keys = new SendingKeys();
   private pending = '';
   private pendingRow: Row | null = null;
   private pace = new Pace(() => this.flush());
@@ -159,6 +161,7 @@ export class Chat {
     const content = [...(text ? [{ type: 'input_text', text }] : []), ...images];
     this.unsent = content;
     this.unsentAsk = {};
+    this.keys.begin();
     const row = new Row({ id: `local-${Date.now()}`, type: 'message', role: 'user', status: 'completed', content }, { local: true });
     this.history.append(row);
     this.follow();
@@ -211,6 +214,7 @@ export class Chat {
     this.history.cutFrom(row);
     this.unsent = content;
     this.unsentAsk = { after };
+    this.keys.begin();
     this.history.append(new Row({ id: `local-${Date.now()}`, type: 'message', role: 'user', status: 'completed', content, parent_id: after }, { local: true }));
     this.follow();
     await this.startRun([{ type: 'message', role: 'user', content }], { after });
@@ -316,7 +320,8 @@ export class Chat {
   private async deliver(content: Part[]): Promise<void> {
     try {
       if (!this.id && !this.temporary) {
-        const made = await api.post<Conversation>('/v1/conversations', { model: this.chosenModel });
+        const wanted = { model: this.chosenModel };
+        const made = await api.post<Conversation>('/v1/conversations', wanted, undefined, this.keys.of('/v1/conversations', wanted));
         if (this.closed) return;
         this.id = made.id;
         this.conversation = made;
@@ -343,7 +348,9 @@ export class Chat {
       return;
     }
     const more = { ...(ask.continued ? { continue: true } : {}), ...(ask.after !== undefined ? { after: ask.after } : {}) };
-    run.start({ model: ask.model ?? this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true, ...more });
+    const wanted = { model: ask.model ?? this.chosenModel ?? 'default', input, conversation: this.id, background: true, stream: true, store: true, ...more };
+    if (!input.length) this.keys.begin(); // another answer is another request, though it looks the same
+    run.start(wanted, this.keys.of('/v1/responses', wanted));
   }
 
   private newRun(): Run {

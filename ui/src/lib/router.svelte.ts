@@ -1,4 +1,4 @@
-// The address bar as state. Paths: / (new chat), /c/ID[?item=ID], /settings[/TAB], /login, /signup, /setup.
+// The address bar as state. Paths: / (new chat), /c/ID[?item=ID], /settings[/TAB], /login, /signup, /setup, /share.
 class Router {
   path = $state(location.pathname);
   // The message that the address points at. `visits` counts, so that the same one can be gone to again.

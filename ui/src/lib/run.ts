@@ -10,6 +10,7 @@ const staleMs = 20_000; // after this much silence a page that is looked at agai
 const hiddenMs = 30_000; // a hidden page gives its connection back: a browser has six for each host
 const firstRetryMs = 400;
 const lastRetryMs = 10_000;
+const sendTries = 3; // of a request of which it is unknown whether it arrived
 const terminal = new Set(['response.completed', 'response.incomplete', 'response.failed']);
 
 export interface RunListener {
@@ -25,6 +26,7 @@ export class Run {
   ended = false;
   // Has this page seen the answer from its beginning without a break?
   whole = false;
+  private repeatable = false;
   private last = -1;
   private attempt = 0;
   private closed = false;
@@ -48,9 +50,11 @@ export class Run {
     if (document.hidden) this.visibility(); // opened in the background
   }
 
-  start(body: unknown): void {
+  // With a key the request may be sent again when no answer came: the server does it once.
+  start(body: unknown, key?: string): void {
     this.whole = true;
-    void this.follow((signal) => request('POST', '/v1/responses', body, signal));
+    this.repeatable = key !== undefined;
+    void this.follow((signal) => request('POST', '/v1/responses', body, signal, key ? { 'idempotency-key': key } : {}));
   }
 
   attach(id: string): void {
@@ -89,6 +93,10 @@ export class Run {
         error = caught;
       }
       if (this.closed || this.ended) break;
+      if (!this.id && this.maySendAgain(error)) {
+        await this.pause(error instanceof ApiError ? error.retryAfter : null);
+        continue;
+      }
       if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 408 && error.status !== 429) return this.fail(error);
       if (!this.id) return this.fail(isAbort(error) || !error ? new ApiError('The connection was lost while sending.', 0, 'network') : error);
       this.whole = false;
@@ -98,6 +106,12 @@ export class Run {
       open = (signal) => this.resume(signal);
     }
     this.close();
+  }
+
+  // Not what was refused: the server has said that it did not happen. Not what the page itself gave up.
+  private maySendAgain(error: unknown): boolean {
+    if (!this.repeatable || this.attempt >= sendTries - 1 || isAbort(error)) return false;
+    return !(error instanceof ApiError) || error.status === 0 || error.code === 'idempotency_in_progress';
   }
 
   private fail(error: unknown): void {

@@ -34,6 +34,13 @@ export interface Status {
   version: string;
   setup_required: boolean;
   signup?: SignUpMode;
+  sign_in?: { password: boolean; openid: { name: string } | null; single_user: boolean };
+}
+
+export interface Me {
+  user: User;
+  sharing?: boolean; // chats may be shared by a link
+  signed_in_by?: 'session' | 'surroundings'; // a proxy in front, or being on the server's own machine
 }
 
 export interface Failure {
@@ -82,6 +89,8 @@ export interface Part {
   // Images: a file of this server's, or an address elsewhere.
   file_id?: string | null;
   image_url?: string | null;
+  // In what is shared: which of the parts it is.
+  image?: number;
 }
 
 export interface Usage {
@@ -186,6 +195,7 @@ export interface UpstreamState {
   base_url: string;
   ok: boolean;
   error: string | null;
+  slots?: number; // requests at once; 0: as many as it bears
   source?: 'config' | 'stored';
 }
 
@@ -206,6 +216,10 @@ export interface ApiKey {
   prefix: string;
   created_at: number;
   last_used_at: number | null;
+  expires_at: number | null;
+  models: string[]; // names or patterns; empty: all
+  read_only: boolean;
+  usage: { requests: number; input_tokens: number; output_tokens: number; cost: number }; // this month
   key?: string;
 }
 
