@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
@@ -10,6 +11,7 @@
 #include "chat/runs.hpp"
 #include "store/blob_disk.hpp"
 #include "store/blobs.hpp"
+#include "store/search_query.hpp"
 #include "support/heap.hpp"
 #include "unit/store/store_fixture.hpp"
 
@@ -123,6 +125,19 @@ public:  // the tests' coroutines are not members
         return conversation.id;
     }
 
+    // Until the index has taken in what was written: its work would be counted among the turns'.
+    void wait_until_indexed() {
+        store::SearchRequest request;
+        request.query = store::parse_search_query("conversation");
+        for (int i = 0; i < 600; ++i) {
+            if (good(run_task(store_->search(ada_, request))).pending == 0) {
+                return;
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+        ADD_FAILURE() << "the index does not catch up";
+    }
+
     // One turn from the question to the committed answer, watched by a viewer.
     Task<void> turn(store::ConversationId conversation) {
         RunRequest request;
@@ -196,6 +211,7 @@ TEST_F(TurnCost, IsTheSameNumberOfAllocationsHoweverLongTheConversationIs) {
     }
     const auto small = conversation_of(100);
     const auto large = conversation_of(10'000);
+    wait_until_indexed();
     configure();
     auto body = [](TurnCost& self, store::ConversationId few, store::ConversationId many) -> Task<void> {
         (void)co_await allocations_per_turn(self, few, 40);  // caches, statements, and both windows full
