@@ -1,5 +1,5 @@
 // Random Markdown, cut at random: nothing throws, nothing takes long, no text is lost, links lead only where they may.
-// FUZZ_SECONDS (5) says how long, FUZZ_SEED repeats a run.
+// FUZZ_SECONDS (5) says how long, FUZZ_SEED begins elsewhere, or repeats a run.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Token } from 'marked';
@@ -9,7 +9,7 @@ import { safeUrl } from '../src/lib/markdown/url';
 import { random } from './random';
 
 const seconds = Number(process.env.FUZZ_SECONDS ?? 5);
-const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
+const seed = Number(process.env.FUZZ_SEED ?? 1); // the same texts every time; another seed looks further
 const slowest = 2_000; // ms for one text of at most 4 KB; quadratic behaviour takes minutes
 
 const pieces = [

@@ -12,3 +12,5 @@ const refused = [
   'relative', '#fragment', '', 'https://bank.example@evil.example/', 'https://user:pass@evil.example/', `https://example.org/${'a'.repeat(5000)}`,
 ];
 for (const href of refused) test(`refuses ${JSON.stringify(href.slice(0, 60))}`, () => assert.equal(safeUrl(href), null));
+
+test('writes no blanks', () => assert.equal(safeUrl('mailto:  somebody\t @a.example'), 'mailto:%20%20somebody%20@a.example'));

@@ -6,6 +6,8 @@ import { Lexer, type Token, type TokensList } from 'marked';
 const maxDepth = 20;
 // Every delimiter is searched a partner to the end of its paragraph: beyond this many in one paragraph it is not prose.
 const maxDelimiters = 1_000;
+// An address that never ends is searched to the end of its paragraph by each that stands around it: cubic.
+const maxOpenLinks = 100;
 // Lists and quotes re-scan their own text once per level and line.
 const maxContainerBytes = 200_000;
 
@@ -42,8 +44,9 @@ class CappedLexer extends Lexer {
 }
 
 function tooManyDelimiters(src: string): boolean {
-  if (src.length <= maxDelimiters) return false;
+  if (src.length <= 2 * maxOpenLinks) return false;
   let count = 0;
+  let open = 0;
   for (let i = 0; i < src.length; i++) {
     switch (src.charCodeAt(i)) {
       case 33: // !
@@ -56,6 +59,12 @@ function tooManyDelimiters(src: string): boolean {
       case 96: // `
       case 126: // ~
         if (++count > maxDelimiters) return true;
+        break;
+      case 40: // (
+        if (src.charCodeAt(i - 1) === 93 && ++open > maxOpenLinks) return true;
+        break;
+      case 41: // )
+        if (open > 0 && src.charCodeAt(i - 1) !== 92) open--;
     }
   }
   return false;

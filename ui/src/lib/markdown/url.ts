@@ -16,5 +16,5 @@ export function safeUrl(href: string): string | null {
   if (!allowed.has(url.protocol)) return null;
   // A name before the host is only ever used to deceive ("https://bank.example@evil.example").
   if (url.username || url.password) return null;
-  return url.href;
+  return url.href.replaceAll(' ', '%20'); // the parser leaves them in a mail address
 }
