@@ -1,7 +1,7 @@
-// The meters of the server while somebody looks at them: asked for every few seconds, kept for as long as the server keeps them, and not
-// asked for while the page is hidden.
-import { api, messageOf } from './api';
+// The meters of the server while somebody looks at them, kept for as long as the server keeps them.
+import { api } from './api';
 import type { HistogramValues } from './figures';
+import { Poller } from './poller';
 
 export type Meter = number | Record<string, number> | HistogramValues;
 
@@ -29,8 +29,6 @@ interface Answer {
   history: { interval_seconds: number; samples_max: number; at: number[]; series: Record<string, number[]> };
 }
 
-const refreshMs = 5_000;
-
 export class ResourceFeed {
   at = $state(0);
   startedAt = $state(0);
@@ -43,21 +41,14 @@ export class ResourceFeed {
   loaded = $state(false);
   problem = $state('');
 
-  private timer = 0;
-  private running = false;
-  private asking: AbortController | null = null;
+  private poller = new Poller(
+    (signal) => this.refresh(signal),
+    (problem) => (this.problem = problem),
+  );
 
   // Until the function that it returns is called.
   start(): () => void {
-    this.running = true;
-    const shown = () => (document.hidden ? this.rest() : void this.refresh());
-    document.addEventListener('visibilitychange', shown);
-    shown();
-    return () => {
-      this.running = false;
-      document.removeEventListener('visibilitychange', shown);
-      this.rest();
-    };
+    return this.poller.start();
   }
 
   // A meter without labels; 0 while it is not known.
@@ -76,26 +67,9 @@ export class ResourceFeed {
     return meter && typeof meter === 'object' && Array.isArray(meter.bounds) ? (meter as HistogramValues) : { bounds: [], counts: [], sum: 0 };
   }
 
-  private rest(): void {
-    clearTimeout(this.timer);
-    this.asking?.abort();
-    this.asking = null;
-  }
-
-  private async refresh(): Promise<void> {
-    this.rest();
-    const asking = new AbortController();
-    this.asking = asking;
-    try {
-      const newest = this.times.at(-1);
-      const answer = await api.get<Answer>(`/api/admin/resources${newest === undefined ? '' : `?since=${newest}`}`, asking.signal);
-      this.take(answer);
-      this.problem = '';
-    } catch (error) {
-      if (asking.signal.aborted) return;
-      this.problem = messageOf(error);
-    }
-    if (this.running && this.asking === asking) this.timer = window.setTimeout(() => void this.refresh(), refreshMs);
+  private async refresh(signal: AbortSignal): Promise<void> {
+    const newest = this.times.at(-1);
+    this.take(await api.get<Answer>(`/api/admin/resources${newest === undefined ? '' : `?since=${newest}`}`, signal));
   }
 
   private take({ at, started_at, meters, pressure, held, history }: Answer): void {
