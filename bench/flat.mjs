@@ -45,7 +45,7 @@ function seed(name, messages, others = 0) {
     mkdirSync(dataDir, { recursive: true });
     const told = JSON.parse(execFileSync(join(kBuild, 'bench', 'flat_seed'), [file, String(messages), String(others)], { encoding: 'utf8' }));
     mkdirSync(join(dataDir, 'seeded'));
-    seeded.push([commas(told.messages), round(told.written_s), round(told.indexed_s - told.written_s), round(statSync(file).size / 1024 / 1024, 0)]);
+    seeded.push([commas(told.messages), round(told.written_s), round(told.indexed_s - told.written_s), round(told.merged_s - told.indexed_s), round(statSync(file).size / 1024 / 1024, 0)]);
   }
   return dataDir;
 }
@@ -190,7 +190,7 @@ for (const operation of kOperations) {
   noteMemory(servers, `after ${operation[0]}`);
 }
 
-if (seeded.length) printTable('The databases', ['messages', 'written, s', 'then indexed, s', 'MiB'], seeded);
+if (seeded.length) printTable('The databases', ['messages', 'written, s', 'then indexed, s', 'merged, s', 'MiB'], seeded);
 const smallest = subjects[0];
 const cell = (subject, name) => {
   const [p50, p99] = [0.5, 0.99].map((q) => quantile(subject.us[name], q));

@@ -18,7 +18,7 @@ constexpr std::size_t kIndexStepRows = 200;  // of the queue, in one step
 constexpr std::size_t kIndexStepBytes = 512 * 1024;
 constexpr std::chrono::milliseconds kIndexStepTime{15};
 constexpr std::int64_t kLevelsMax = 1'000;  // of an index's structure
-constexpr int kPurgePages = 64;  // written in one step of a purge
+constexpr int kMergePages = 64;  // written in one step of a merge
 
 Status purge_is_due(Connection& db) {
     return db.run("UPDATE search_purge SET due = 1 WHERE due = 0");
@@ -204,6 +204,10 @@ Result<bool> index_step(Connection& db) {
     return more_titles || more_bodies;
 }
 
+Result<bool> merge_step(Connection& db) {
+    return merge_some(db, kMergePages);
+}
+
 Status forget_in_search(Connection& db, std::int64_t mid) {
     bool queued = false;
     {
@@ -263,10 +267,10 @@ Result<bool> purge_step(Connection& db) {
     if (begun == 0) {
         TRY(const bool rebuilt, rebuild_when_worn(db));
         TRY_VOID(db.run("UPDATE search_purge SET due = 0, begun = ?1", !rebuilt));
-        return rebuilt ? Result<bool>(false) : merge_some(db, -kPurgePages);
+        return rebuilt ? Result<bool>(false) : merge_some(db, -kMergePages);
     }
     if (begun == 1) {
-        TRY(const bool more, merge_some(db, kPurgePages));
+        TRY(const bool more, merge_some(db, kMergePages));
         if (!more) {
             TRY_VOID(db.run("UPDATE search_purge SET begun = 2, swept = ''"));
         }

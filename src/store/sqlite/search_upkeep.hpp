@@ -12,6 +12,10 @@ Result<std::string> read_searched_text(Connection& db, std::int64_t mid, BodyFor
 // Indexes some of what is queued; true: there is more. Some 10 ms.
 Result<bool> index_step(Connection& db);
 
+// Merges some of the segments that indexing left, so that a search has few of them to look into; true: there may be more.
+// To be called when everything is indexed. Some 5 ms.
+Result<bool> merge_step(Connection& db);
+
 // To be called before a body is wiped or deleted, in the same transaction: takes its words out of the index. The item's
 // row must still be there.
 Status forget_in_search(Connection& db, std::int64_t mid);

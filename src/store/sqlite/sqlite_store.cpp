@@ -37,6 +37,8 @@ void make_private_file(const std::string& path) {
 // Indexing costs a commit of its own: not for every group of writes, but soon enough that what was just sent is found.
 constexpr std::chrono::milliseconds kIndexEvery{300};
 constexpr std::chrono::seconds kIndexRetry{30};
+// How often the segments that indexing leaves are merged, while there are any; then a step with each look.
+constexpr std::chrono::seconds kMergeEvery{10};
 // How often words of deleted messages are dropped from the index's segments, when there are any: it rewrites the index.
 constexpr std::chrono::hours kPurgeEvery{24};
 constexpr std::chrono::minutes kFirstPurge{10};  // after the start
@@ -93,8 +95,16 @@ private:
     Result<Housework> index_and_purge(sqlite::Connection& db, std::chrono::steady_clock::time_point now) {
         TRY(const bool more, sqlite::index_step(db));
         next_indexing_ = more ? now : now + kIndexEvery;
-        if (more || now < next_purge_) {
-            return more ? Housework::more : Housework::none;
+        if (more) {
+            return Housework::more;
+        }
+        bool more_to_merge = false;
+        if (now >= next_merge_) {
+            TRY(more_to_merge, sqlite::merge_step(db));
+            next_merge_ = more_to_merge ? now : now + kMergeEvery;
+        }
+        if (more_to_merge || now < next_purge_) {
+            return more_to_merge ? Housework::later : Housework::none;
         }
         TRY(const bool more_to_purge, sqlite::purge_step(db));
         next_purge_ = more_to_purge ? now : now + kPurgeEvery;
@@ -105,6 +115,7 @@ private:
     std::shared_ptr<const std::atomic<int>> blob_holds_;
     const meter::Pressure* pressure_;
     std::chrono::steady_clock::time_point next_indexing_{};
+    std::chrono::steady_clock::time_point next_merge_{};
     std::chrono::steady_clock::time_point next_purge_ = std::chrono::steady_clock::now() + kFirstPurge;
 };
 

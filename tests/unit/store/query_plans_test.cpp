@@ -455,7 +455,10 @@ TEST_F(QueryPlansTest, NeverWalkThroughHistory) {
     int looked_at = 0;
     std::vector<std::string> texts;
     for (sqlite3_stmt* one = nullptr; (one = sqlite3_next_stmt(db_->handle(), one)) != nullptr; ++looked_at) {
-        texts.emplace_back(sqlite3_sql(one));
+        const std::string_view sql = sqlite3_sql(one);
+        if (!sql.starts_with("REPLACE INTO 'main'.")) {  // FTS5's own, into a table that nobody else may write
+            texts.emplace_back(sql);
+        }
     }
     for (const std::string& sql : texts) {
         for (const std::string& step : plan_of(sql)) {

@@ -310,6 +310,25 @@ TEST_F(PurgeTest, EndsWhileMessagesArrive) {
     EXPECT_LT(steps, 20);
 }
 
+// A segment has a number of its own, in the upper bits of the rows of its pages (fts5_index.c, "FTS5_SEGMENT_ROWID").
+TEST_F(PurgeTest, MergingLeavesOneSegmentInALevel) {
+    const sqlite::Sql segments = "SELECT count(DISTINCT id >> 37) FROM search_index_data WHERE id > 10";
+    for (int i = 0; i < 3; ++i) {  // at four FTS5 merges by itself
+        good(sqlite::create_conversation(*db_, new_conversation(ada_, {user_item("message " + std::to_string(i))})));
+        index_all();
+        good(db_->run("COMMIT"));
+        good(db_->run("BEGIN"));
+    }
+    EXPECT_EQ(number(segments), 3);
+    for (int steps = 0; good(sqlite::merge_step(*db_)); ++steps) {
+        ASSERT_LT(steps, 10);
+    }
+    EXPECT_EQ(number(segments), 1);
+    EXPECT_FALSE(good(sqlite::merge_step(*db_)));
+    EXPECT_EQ(number("SELECT count(*) FROM search_index WHERE search_index MATCH 'message'"), 3);
+    good(db_->run("INSERT INTO search_index (search_index) VALUES ('integrity-check')"));
+}
+
 // Each purge leaves two levels in the structure of the index, which cannot be read any more at 2,000.
 TEST_F(PurgeTest, DoesNotWearTheIndexOut) {
     good(sqlite::create_conversation(*db_, new_conversation(ada_, {user_item("something that stays")})));
