@@ -1,6 +1,6 @@
 // GET /api/admin/health: is all well, and if not, what is wrong? For administrators.
 //
-// Nothing here costs more with more rows: the store answers a ping, files and the disk tell their sizes, the rest is in
+// Nothing here costs more with more rows: the store answers a ping, it and the disk tell their sizes, the rest is in
 // memory. What is said of model servers is at most kLookAgeMax old.
 #include <algorithm>
 #include <charconv>
@@ -25,10 +25,9 @@ constexpr std::uint64_t kWalLargeBytes = 256ULL << 20;  // four times where the 
 constexpr base::UnixSeconds kBackupOldAfter = 7LL * 24 * 3'600;  // seconds
 
 struct StoreHealth {
-    base::Status ping;
+    Result<std::uint64_t> ping;  // bytes of the database
     milliseconds answered{0};
     std::optional<store::DiskRoom> room;
-    std::optional<std::uint64_t> database_bytes;
     std::uint64_t log_bytes = 0;  // of the write-ahead log
     std::optional<base::UnixSeconds> last_backup_at;
 };
@@ -48,10 +47,6 @@ Task<StoreHealth> look_at_store(Context& context) {
     const auto room = co_await context.blobs.room();
     if (room) {
         health.room = *room;
-    }
-    const auto bytes = co_await context.blobs.size_beside("confab.db");
-    if (bytes) {
-        health.database_bytes = *bytes;
     }
     health.log_bytes = static_cast<std::uint64_t>(context.counters.store.wal_bytes.value());
     const auto backup = co_await context.store.get_setting(std::string(store::kSettingLastBackup));
@@ -129,7 +124,7 @@ void render_store(base::JsonWriter& out, const StoreHealth& store) {
     out.member("ok", store.ping.has_value());
     out.member_or_null("error", store.ping ? std::string() : store.ping.error().message);
     out.member("answered_ms", store.answered.count());
-    member_or_nothing(out, "database_bytes", store.database_bytes);
+    member_or_nothing(out, "database_bytes", store.ping ? std::optional(*store.ping) : std::nullopt);
     out.member("log_bytes", store.log_bytes);
     member_or_nothing(out, "disk_free_bytes", store.room ? std::optional(store.room->free_bytes) : std::nullopt);
     member_or_nothing(out, "disk_bytes", store.room ? std::optional(store.room->bytes) : std::nullopt);

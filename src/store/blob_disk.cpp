@@ -168,18 +168,6 @@ Task<Result<DiskRoom>> BlobDisk::room() {
     co_return co_await pool_.run(std::move(job));
 }
 
-Task<Result<std::uint64_t>> BlobDisk::size_beside(std::string name) {
-    auto job = [path = std::filesystem::path(dir_).parent_path() / name](Worker&) -> Result<std::uint64_t> {
-        std::error_code ec;
-        const auto bytes = std::filesystem::file_size(path, ec);
-        if (ec) {
-            return base::not_found("There is no such file.");
-        }
-        return bytes;
-    };
-    co_return co_await pool_.run(std::move(job));
-}
-
 Task<Result<std::string>> BlobDisk::read(Sha256 hash, std::uint64_t offset, std::size_t bytes_max) {
     auto job = [path = blob_path(dir_, hash), offset, bytes_max](Worker&) { return read_at(path, offset, bytes_max); };
     co_return co_await pool_.run(std::move(job));

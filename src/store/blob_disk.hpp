@@ -51,8 +51,6 @@ public:
     explicit BlobDisk(std::string dir);
 
     net::Task<base::Result<DiskRoom>> room();
-    // Of a file beside the directory. Errors: not_found, unavailable.
-    net::Task<base::Result<std::uint64_t>> size_beside(std::string name);
 
     // At most `bytes_max` bytes of a blob from `offset` on; empty at its end. Errors: not_found (the blob is gone),
     // unavailable, internal.

@@ -29,6 +29,7 @@ inline constexpr std::int64_t kTrashDaysDefault = 30;       // until the trash i
 inline constexpr std::int64_t kRetentionDaysMax = 36'500;   // a century
 
 // Names in the table of settings.
+inline constexpr std::string_view kSettingDefaultModel = "default_model";  // empty: the first one listed
 inline constexpr std::string_view kSettingTitleModel = "title_model";  // empty: off; "same": the conversation's model
 inline constexpr std::string_view kSettingRetentionDays = "retention_days";  // empty: keep
 inline constexpr std::string_view kSettingTrashDays = "trash_days";

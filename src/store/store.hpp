@@ -176,8 +176,8 @@ class Store : public AccountStore,
               public ModelAccessStore,
               public ShareStore {
 public:
-    // Answers when the engine can read and write.
-    virtual Task<Status> ping() = 0;
+    // Answers when the engine can read and write: with the bytes of the database, without its blobs.
+    virtual Task<Result<std::uint64_t>> ping() = 0;
 };
 
 }  // namespace confab::store

@@ -225,7 +225,7 @@ public:
     Task<Result<std::vector<TokenFactor>>> list_token_factors() override;
     Task<Status> save_token_factor(TokenFactor factor) override;
 
-    Task<Status> ping() override;
+    Task<Result<std::uint64_t>> ping() override;
 
 private:
     using Reader = std::unique_ptr<sqlite::Connection>;

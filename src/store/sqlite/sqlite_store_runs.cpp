@@ -72,13 +72,16 @@ Task<Status> SqliteStore::delete_chunks_of_runs_finished_before(UnixSeconds time
 }
 
 // The writer can begin and commit, a reader can read.
-Task<Status> SqliteStore::ping() {
+Task<Result<std::uint64_t>> SqliteStore::ping() {
     auto nothing = [](Connection&) { return Status(); };
-    const Status written = co_await write(std::move(nothing));
-    if (!written) {
-        co_return written;
-    }
-    auto look = [](Connection& db) { return db.run("SELECT version FROM schema_migrations LIMIT 1"); };
+    CO_TRY_VOID(co_await write(std::move(nothing)));
+    // With what is in the write-ahead log still.
+    auto look = [](Connection& db) -> Result<std::uint64_t> {
+        auto size = db.use("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()");
+        TRY(const bool row, size.step());
+        CONFAB_ASSERT(row);
+        return static_cast<std::uint64_t>(size.integer(0));
+    };
     co_return co_await read(std::move(look));
 }
 
