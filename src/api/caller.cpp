@@ -42,8 +42,12 @@ bool may_ask_listed(const Context& context, const web::Request& request, std::st
     return knows_listed(context, request, model) && key_may_ask(request, model);
 }
 
-std::string default_model_of(const Context& context, const web::Request& request, const llm::Catalog& catalog) {
-    return catalog.default_model([&](const std::string& model) { return knows_listed(context, request, model); });
+Task<Result<std::string>> default_model_of(Context& context, const web::Request& request, llm::CatalogPtr catalog) {
+    CO_TRY(auto set, co_await context.store.get_setting(std::string(store::kSettingDefaultModel)));
+    if (set && catalog->lists(*set) && knows_listed(context, request, *set)) {
+        co_return *std::move(set);
+    }
+    co_return catalog->default_model([&](const std::string& model) { return knows_listed(context, request, model); });
 }
 
 std::unexpected<base::Error> unknown_model(std::string_view model) {

@@ -89,8 +89,9 @@ store::Payer payer_of(Exchange& exchange);
 // Whether a model that a server lists is there for the caller's person; `may_ask_listed`: and for the key.
 bool knows_listed(const Context& context, const web::Request& request, std::string_view model);
 bool may_ask_listed(const Context& context, const web::Request& request, std::string_view model);
-// The first model that is there for the person; empty when there is none.
-std::string default_model_of(const Context& context, const web::Request& request, const llm::Catalog& catalog);
+// The model of a chat that names none: the one the administrator set while a server lists it and the person may use it,
+// else the first that is there for the person. Empty when there is none.
+Task<Result<std::string>> default_model_of(Context& context, const web::Request& request, llm::CatalogPtr catalog);
 // Whether a model of any name is there for the person.
 Task<bool> knows_model(Context& context, const web::Request& request, std::string model);
 // The one check of every request that names a model to be asked. Errors: forbidden (model_not_allowed) for what the key

@@ -30,7 +30,7 @@ Task<Result<std::string>> model_of(Context& context, const web::Request& request
         co_return unknown_model(model);
     }
     if (!known) {
-        model = default_model_of(context, request, *context.upstreams.snapshot());
+        CO_TRY(model, co_await default_model_of(context, request, context.upstreams.snapshot()));
     }
     co_return model;
 }

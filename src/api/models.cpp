@@ -33,14 +33,10 @@ llm::Model demo_model() {
     return model;
 }
 
-// Empty also when the key may not ask it.
-std::string default_model_for_key(const Context& context, const web::Request& request, const llm::Catalog& catalog) {
-    const std::string model = default_model_of(context, request, catalog);
-    return may_ask_listed(context, request, model) ? model : std::string();
-}
-
 Task<Result<Reply>> list_models(Context& context, Exchange& exchange) {
     const auto catalog = co_await context.upstreams.fresh(kListAgeMax);
+    CO_TRY(const auto chosen, co_await default_model_of(context, exchange.request(), catalog));
+    const bool may_ask_chosen = may_ask_listed(context, exchange.request(), chosen);  // the key may be for others
     std::string body;
     base::JsonWriter out(body);
     out.begin_object();
@@ -58,7 +54,7 @@ Task<Result<Reply>> list_models(Context& context, Exchange& exchange) {
         }
     }
     out.end_array();
-    out.member_or_null("default_model", default_model_for_key(context, exchange.request(), *catalog));
+    out.member_or_null("default_model", may_ask_chosen ? chosen : std::string());
     out.key("upstreams");
     out.begin_array();
     for (const llm::UpstreamState& state : catalog->upstreams) {

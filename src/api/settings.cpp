@@ -18,6 +18,7 @@ Task<Result<std::string>> read_setting(Context& context, std::string_view name, 
 }
 
 Task<Result<Reply>> render_settings(Context& context) {
+    CO_TRY(const auto default_model, co_await read_setting(context, store::kSettingDefaultModel, ""));
     CO_TRY(const auto title_model, co_await read_setting(context, store::kSettingTitleModel, ""));
     CO_TRY(const auto retention, co_await read_setting(context, store::kSettingRetentionDays, "null"));
     const std::string trash_default = std::to_string(store::kTrashDaysDefault);
@@ -29,6 +30,7 @@ Task<Result<Reply>> render_settings(Context& context) {
     base::JsonWriter out(body);
     out.begin_object();
     out.member("object", "settings");
+    out.member("default_model", default_model);
     out.member("title_model", title_model);
     out.raw_member("retention_days", retention);
     out.raw_member("trash_days", trash);
@@ -82,6 +84,10 @@ base::Status parse_sign_up(const Fields& fields, std::vector<Change>& changes) {
 Result<std::vector<Change>> parse_changes(const json::object& object) {
     const Fields fields(object);
     std::vector<Change> changes;
+    TRY(auto default_model, fields.text("default_model", kModelBytesMax));
+    if (default_model) {
+        changes.push_back({store::kSettingDefaultModel, std::string(base::trim(*default_model))});
+    }
     TRY(auto title_model, fields.text("title_model", kModelBytesMax));
     if (title_model) {
         changes.push_back({store::kSettingTitleModel, std::string(base::trim(*title_model))});

@@ -119,6 +119,25 @@ describe('settings and titles', () => {
     assert.equal((await api('GET', '/api/me/settings')).json.retention_days, null);
   });
 
+  it('say which model a chat without one starts with', async () => {
+    const listed = async () => (await api('GET', '/v1/models')).json;
+    const first = (await listed()).default_model;
+    const other = (await listed()).data.map((model) => model.id).find((id) => id !== first);
+    assert.equal((await admin('PATCH', '/api/settings', { default_model: ` ${other} ` })).json.default_model, other);
+    assert.equal((await listed()).default_model, other);
+    const chat = await make();
+    assert.equal((await api('GET', `/api/conversations/${chat.id}/context`)).json.model, other);
+    const allow = (who) => admin('PUT', '/api/admin/model-access', { model: other, who });
+    assert.equal((await allow('administrators')).status, 200);
+    const member = caller(fixture.confab, await fixture.confab.addMember('first-model@example.org'));
+    assert.equal((await member('GET', '/v1/models')).json.default_model, first, 'a model one may not use is nobody’s first');
+    await allow(null);
+    await admin('PATCH', '/api/settings', { default_model: 'gone-since' });
+    assert.equal((await listed()).default_model, first, 'nor one that no server lists');
+    await admin('PATCH', '/api/settings', { default_model: '' });
+    assertEnvelope(await admin('PATCH', '/api/settings', { default_model: 'x'.repeat(1000) }), 400);
+  });
+
   it('have a model find a title, once, and never over a person’s', async () => {
     await admin('PATCH', '/api/settings', { title_model: 'script-words-n3' });
     const titleOf = async (id) => (await api('GET', `/v1/conversations/${id}`)).json.title;

@@ -6,7 +6,7 @@ const folders = [
   { id: 'fold_1', name: 'Databases', created_at: 1_700_000_000 },
   { id: 'fold_2', name: 'Summer trip', created_at: 1_710_000_000 },
 ];
-const settings = { title_model: '', retention_days: null, trash_days: 30, compaction: 'auto', sharing: 'on' };
+const settings = { default_model: '', title_model: '', retention_days: null, trash_days: 30, compaction: 'auto', sharing: 'on' };
 let shares = [];
 const mySettings = { retention_days: null };
 const imports = [];
