@@ -118,6 +118,9 @@ Task<void> ResponseStreamer::replay(web::StreamWriter& writer) {
     const bool kept = !run->output_deleted && co_await log_is_kept(*run);
     if (next_ == asked && !kept) {
         co_await replay_rebuilt(writer, *run);
+    } else if (!told_end_ && (next_ != asked || log_broken_)) {
+        // The log expired on the way, or is damaged: the end holds the whole answer.
+        co_await write_end(writer, *run);
     }
     co_await writer.write(chat::kDoneEvent);
 }
@@ -128,22 +131,27 @@ Task<bool> ResponseStreamer::log_is_kept(const store::Run& run) {
     co_return first && !first->empty();
 }
 
-// The log itself, as long as it is kept. False when the client left.
+// The log itself, as long as it is kept. False when the client left, or the store failed.
 Task<bool> ResponseStreamer::replay_chunks(web::StreamWriter& writer, const store::Run& run) {
     while (true) {
         const auto chunks = co_await context_.store.list_run_chunks(run.no, next_);
-        if (!chunks || chunks->empty()) {
+        if (!chunks) {
+            co_return false;  // whoever comes back sees the rest
+        }
+        if (chunks->empty()) {
             co_return true;
         }
         const chat::Sequence before = next_;
         for (const store::RunChunk& chunk : *chunks) {
             chat::EventLog log;
             if (!log.append_records(chunk.data)) {
-                co_return true;  // damaged: the rest is rebuilt by whoever asks again
+                log_broken_ = true;
+                co_return true;
             }
             if (chunk.seq_first > next_) {
                 if (!chat::closes_after_crash(run, log)) {
-                    co_return true;  // a gap, as good as damaged
+                    log_broken_ = true;
+                    co_return true;
                 }
                 next_ = chunk.seq_first;
             }
@@ -168,7 +176,9 @@ Task<bool> ResponseStreamer::write_events(
     const chat::EventRenderer renderer(facts, end);
     std::string bytes;
     while (next_ < log_first + log.size()) {
-        renderer.render(bytes, next_, log.at(next_ - log_first));
+        const chat::Event event = log.at(next_ - log_first);
+        told_end_ = told_end_ || event.kind == chat::EventKind::finished;
+        renderer.render(bytes, next_, event);
         ++next_;
         if (bytes.size() >= chat::kBatchBytesMax || next_ == log_first + log.size()) {
             if (!co_await writer.write(bytes)) {
@@ -185,12 +195,16 @@ Task<bool> ResponseStreamer::write_events(
 Task<void> ResponseStreamer::replay_rebuilt(web::StreamWriter& writer, const store::Run& run) {
     const chat::EventLog log = chat::rebuild_log(chat::facts_of(run), chat::end_of(run));
     if (next_ >= log.size()) {
-        chat::EventLog last;
-        last.append(chat::EventKind::finished);
-        co_await write_events(writer, run, last, next_);
+        co_await write_end(writer, run);
         co_return;
     }
     co_await write_events(writer, run, log, 0);
+}
+
+Task<bool> ResponseStreamer::write_end(web::StreamWriter& writer, const store::Run& run) {
+    chat::EventLog last;
+    last.append(chat::EventKind::finished);
+    co_return co_await write_events(writer, run, last, next_);
 }
 
 }  // namespace confab::api

@@ -54,6 +54,7 @@ private:
     Task<bool> replay_chunks(web::StreamWriter& writer, const store::Run& run);
     Task<bool> log_is_kept(const store::Run& run);
     Task<void> replay_rebuilt(web::StreamWriter& writer, const store::Run& run);
+    Task<bool> write_end(web::StreamWriter& writer, const store::Run& run);
     Task<bool> write_events(
         web::StreamWriter& writer,
         const store::Run& run,
@@ -71,6 +72,8 @@ private:
     web::StreamWriter* writer_ = nullptr;   // while stream() runs
     const chat::Batch* writing_ = nullptr;  // the batch that the viewer is taking
     std::chrono::steady_clock::time_point progress_at_{};
+    bool told_end_ = false;                 // of what replay() tells
+    bool log_broken_ = false;               // a part of it is damaged or missing
     net::Ticker::Subscription tick_;
 };
 

@@ -17,10 +17,15 @@ using base::Errc;
 using net::Task;
 using store::RunStatus;
 
-constexpr std::chrono::minutes kCommitPatience{30
-};  // a full disk may get space again; until then the answer is not finished
+// With a commit that fails otherwise than for a full disk or an overloaded store. A full disk is waited for as long as it
+// takes: until then the answer is not finished, and given up it would stay so, its conversation locked, until a restart.
+constexpr std::chrono::minutes kCommitPatience{30};
 constexpr int kCommitTriesClosing = 4;  // while the server stops
 constexpr std::chrono::milliseconds kCommitRetry{500};
+
+bool may_pass(const base::Status& committed) {
+    return !committed && (committed.error().errc == Errc::storage_full || committed.error().errc == Errc::unavailable);
+}
 
 bool refuses_stream_options(const base::Error& error) {
     const bool refused = error.errc == Errc::invalid_request || error.errc == Errc::unprocessable;
@@ -437,7 +442,7 @@ Task<base::Status> RunService::commit(Run& run, store::UsageCount taken, const s
     base::Status committed;
     const auto patience = net::Deadline::after(kCommitPatience);
     int closing_tries = 0;
-    for (int tries = 0; !patience.passed() && closing_tries < kCommitTriesClosing; ++tries) {
+    for (int tries = 0; (!patience.passed() || may_pass(committed)) && closing_tries < kCommitTriesClosing; ++tries) {
         closing_tries += closing_ ? 1 : 0;
         co_await run.wait_until_saved();
         store::FinishRun row = finish_row(run.origin().no, run.end());

@@ -173,14 +173,41 @@ describe('a restart', () => {
   });
 });
 
-describe('more than ten minutes after the end', { skip: kNoSqlite }, () => {
-  it('the story is told from the stored items, with the same text and no number twice', async () => {
+/** The rows of some answers. */
+const rowsOf = (some) => `hex(id) IN (${some.map(({ id }) => `'${id.slice('resp_'.length).toUpperCase()}'`)})`;
+
+describe('a log that is damaged', { skip: kNoSqlite }, () => {
+  it('still has an end, with the whole answer', async () => {
     const { confab } = fixture;
+    const answer = answers[0];
     await confab.stop();
-    sql(confab, 'UPDATE runs SET completed_at = completed_at - 700');
+    sql(confab, `UPDATE run_chunks SET data = x'FF' WHERE run = (SELECT run FROM runs WHERE ${rowsOf([answer])})`);
+    await confab.boot();
+    for (const last of [0, 4, Math.floor(answer.seen.last / 2)]) await checkLate(answer, last, outputText(answer.seen.parsed().at(-1).response));
+  });
+});
+
+/** A viewer that had seen the events up to `last` when it left, and comes back now. */
+async function checkLate(answer, last, text) {
+  if (last < 0 || last >= answer.seen.last) return;
+  const rest = new EventBytes();
+  await readStream(await open(fixture.confab, 'GET', resumePath(answer.id, last), { key: fixture.confab.key }), rest);
+  assert.ok(rest.done, `${answer.model}: no [DONE] after ${last}`);
+  assert.ok(rest.numbers.length > 0, `${answer.model}: nothing but [DONE] after ${last} of ${answer.seen.last}`);
+  assert.ok(rest.numbers.every((number, i) => number === last + 1 + i), `${answer.model}: after ${last} came ${rest.numbers}`);
+  assert.equal(outputText(rest.parsed().at(-1).response), text, answer.model);
+}
+
+describe('nine minutes after the end, and twelve', { skip: kNoSqlite }, () => {
+  it('the log is there still; later the story is told from the stored items, with the same text and no number twice', async () => {
+    const { confab } = fixture;
+    const late = answers.filter((_, i) => i % 2 === 0);
+    const recent = answers.filter((_, i) => i % 2 === 1);
+    await confab.stop();
+    sql(confab, `UPDATE runs SET completed_at = completed_at - CASE WHEN ${rowsOf(late)} THEN 720 ELSE 540 END`);
     await confab.boot();
     const deltas = (events) => events.filter((event) => event.type === 'response.output_text.delta').length;
-    for (const answer of answers) {
+    for (const answer of late) {
       const text = outputText(answer.seen.parsed().at(-1).response);
       const story = await poll(async () => {
         const again = new EventBytes();
@@ -191,18 +218,13 @@ describe('more than ten minutes after the end', { skip: kNoSqlite }, () => {
       assert.deepEqual(story.numbers, story.numbers.map((_, i) => i));
       for (const last of [0, 2, 4, 5, Math.floor(answer.seen.last / 2), answer.seen.last - 1]) await checkLate(answer, last, text);
     }
+    for (const answer of recent) {
+      const again = new EventBytes();
+      await resume(confab, answer.id, again);
+      const how = compareBytes(again.whole, answer.seen.whole);
+      assert.ok(how === 'same' || how === 'another time', `${answer.model}: ${how}`); // it was changed
+    }
   });
-
-  /** A viewer that had seen the events up to `last` when it left, and comes back now. */
-  async function checkLate(answer, last, text) {
-    if (last < 0 || last >= answer.seen.last) return;
-    const rest = new EventBytes();
-    await readStream(await open(fixture.confab, 'GET', resumePath(answer.id, last), { key: fixture.confab.key }), rest);
-    assert.ok(rest.done, `${answer.model}: no [DONE] after ${last}`);
-    assert.ok(rest.numbers.length > 0, `${answer.model}: nothing but [DONE] after ${last} of ${answer.seen.last}`);
-    assert.ok(rest.numbers.every((number, i) => number === last + 1 + i), `${answer.model}: after ${last} came ${rest.numbers}`);
-    assert.equal(outputText(rest.parsed().at(-1).response), text, answer.model);
-  }
 });
 
 describe('the time of the end', () => {

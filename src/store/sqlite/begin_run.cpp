@@ -102,10 +102,15 @@ Result<PreviousRun> find_previous_run(Connection& db, UserNo user, ResponseId id
 }
 
 // Right after the earlier run: on its branch when nothing follows it there, else on a new one. What will not be stored
-// gets a branch of its own in a hidden conversation, so that it can be wiped without a trace.
+// gets a branch of its own in a hidden conversation, so that it can be wiped without a trace. Only hidden conversations,
+// which nobody sees or deletes as a whole, have several answers under way.
 Result<Place> continue_run(Connection& db, const NewRun& run) {
     TRY(const PreviousRun previous, find_previous_run(db, run.user, *run.target.previous_response));
     TRY(Place place, load_place(db, previous.conversation));
+    TRY(const bool answering, is_locked(db, previous.conversation));
+    if (answering && !place.hidden) {
+        return conversation_locked();
+    }
     TRY(place.branch, load_branch(db, previous.conversation, previous.branch));
     TRY(const bool locked, is_locked(db, previous.conversation, previous.branch));
     const bool passing = place.hidden && !run.stored;

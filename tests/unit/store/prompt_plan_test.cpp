@@ -231,17 +231,22 @@ TEST_F(PromptPlanTest, ABranchTakesTheAnchorAlong) {
     NewRun late = new_run(ada_, {user_item("q", 10)});
     late.target.previous_response = ids[48];
     late.prompt_tokens_max = 200;
-    const PromptPlan plan = good(run_task(store_->begin_run(late))).prompt;
+    const auto begin_alone = [this](NewRun& run) {
+        const BegunRun begun = good(run_task(store_->begin_run(run)));
+        finish(begun.no, {answer_item("a", 10)});
+        return begun.prompt;
+    };
+    const PromptPlan plan = begin_alone(late);
     EXPECT_LE(plan.tokens, 200);
     EXPECT_GT(plan.anchor, 80);
     NewRun early = new_run(ada_, {user_item("q", 10)});
     early.target.previous_response = ids[1];
     early.prompt_tokens_max = 200;
-    EXPECT_EQ(good(run_task(store_->begin_run(early))).prompt.anchor, 1);
+    EXPECT_EQ(begin_alone(early).anchor, 1);
     NewRun middle = new_run(ada_, {user_item("q", 10)});
     middle.target.previous_response = ids[24];
     middle.prompt_tokens_max = 200;
-    const PromptPlan cut = good(run_task(store_->begin_run(middle))).prompt;
+    const PromptPlan cut = begin_alone(middle);
     EXPECT_EQ(cut.head, 51);
     EXPECT_LE(cut.tokens, 120);
     EXPECT_GT(cut.tokens, 80);

@@ -193,15 +193,19 @@ TEST_F(RunsTest, AFollowerElsewhereLeavesTheActiveBranchAlone) {
 }
 
 TEST_F(RunsTest, FollowingOneInProgressOpensABranch) {
-    const auto id = make_conversation(ada_).id;
-    NewRun first = new_run(ada_, {user_item("one")});
-    first.target.conversation = id;
+    const NewRun first = new_run(ada_, {user_item("one")});
     const BegunRun begun = good(run_task(store_->begin_run(first)));
     NewRun second = new_run(ada_, {user_item("two")});
     second.target.previous_response = first.id;
     const BegunRun beside = good(run_task(store_->begin_run(second)));
     EXPECT_NE(beside.branch, begun.branch);
     EXPECT_EQ(texts_of(prompt_of(beside)), (Texts{"one", "two"}));
+    NewRun shown = new_run(ada_, {user_item("q")});
+    shown.target.conversation = make_conversation(ada_).id;
+    good(run_task(store_->begin_run(shown)));
+    second.id = ResponseId::make();
+    second.target.previous_response = shown.id;
+    EXPECT_EQ(code_of(run_task(store_->begin_run(second))), "conversation_locked") << "one at a time where it is seen";
 }
 
 TEST_F(RunsTest, NotStoredInAConversationAreNotFoundButTheirTextsStay) {

@@ -473,7 +473,9 @@ TEST_F(TreeTest, LocksTheConversationWhileAnyAnswerIsMade) {
     run.target.conversation = id_;
     run.target.after = AfterItem{};
     EXPECT_EQ(code_of(run_task(store_->begin_run(run))), "conversation_locked");
-    answer(ada_, {{}, first, {}}, "another", "one aside");
+    NewRun another = new_run(ada_, {user_item("another")});
+    another.target.previous_response = first;
+    EXPECT_EQ(code_of(run_task(store_->begin_run(another))), "conversation_locked");
     finish(begun.no, {answer_item("done")});
     good(run_task(store_->begin_run(run)));
 }
