@@ -1,4 +1,6 @@
 // POST /v1/chat/completions: passed on to the model's server as it came; nothing is stored.
+#include <algorithm>
+
 #include "api/body.hpp"
 #include "api/chat_relay.hpp"
 #include "api/demo_chat.hpp"
@@ -53,7 +55,24 @@ private:
 struct ChatParameters {
     std::string model;
     bool stream = false;
+    std::string_view further;  // a parameter that names more models; empty when there is none
 };
+
+// What is looked at here must be read alike by the model server, or it is asked for another model than was allowed: some
+// take keys for the same that differ in case.
+bool is_look_alike(std::string_view key) {
+    constexpr std::string_view kLookedAt[] = {"model", "stream", "messages"};
+    return std::ranges::any_of(kLookedAt, [key](std::string_view known) {
+        return key != known && base::iequals(key, known);
+    });
+}
+
+// Whom a server may ask instead: OpenRouter's `models` and `route`, LiteLLM's `fallbacks`.
+std::string_view further_models(std::string_view key) {
+    constexpr std::string_view kFurther[] = {"models", "route", "fallbacks"};
+    const auto* const found = std::ranges::find_if(kFurther, [key](std::string_view name) { return base::iequals(key, name); });
+    return found == std::end(kFurther) ? std::string_view() : *found;
+}
 
 // Of a request that is as it should be; nothing when a parser has to look at it. The messages go on as they are, so
 // only their being there is looked at.
@@ -76,6 +95,10 @@ std::optional<ChatParameters> skim_chat_request(std::string_view body) {
         } else if (member.key == "messages") {
             ++messages;
             fits = fits && member.value.starts_with('[') && !base::trim(member.value.substr(1)).starts_with(']');
+        } else if (const auto further = further_models(member.key); !further.empty()) {
+            parameters.further = further;
+        } else {
+            fits = fits && !is_look_alike(member.key);
         }
     };
     const bool whole = base::skim_object(body, take);
@@ -85,6 +108,7 @@ std::optional<ChatParameters> skim_chat_request(std::string_view body) {
     return parameters;
 }
 
+// A request that is odd (a key twice, or with escapes) goes on as it was understood here.
 Result<ChatParameters> parse_chat_request(web::Request& request) {
     if (is_json_type(request.header("content-type"))) {
         if (auto skimmed = skim_chat_request(request.body)) {
@@ -94,6 +118,15 @@ Result<ChatParameters> parse_chat_request(web::Request& request) {
     TRY(const auto object, parse_body(request));
     const Fields fields(object);
     ChatParameters parameters;
+    for (const auto& member : object) {
+        const std::string_view key = member.key();
+        if (is_look_alike(key)) {
+            return base::invalid(std::string(key), "'" + std::string(key) + "' is not how a parameter is written here.", "unknown_parameter");
+        }
+        if (const auto further = further_models(key); !further.empty()) {
+            parameters.further = further;
+        }
+    }
     TRY(parameters.model, fields.required_text("model", kModelBytesMax));
     TRY(const json::array* messages, fields.array("messages"));
     if (messages == nullptr) {
@@ -104,7 +137,22 @@ Result<ChatParameters> parse_chat_request(web::Request& request) {
     }
     TRY(const auto stream, fields.boolean("stream"));
     parameters.stream = stream.value_or(false);
+    request.body = json::serialize(object);
     return parameters;
+}
+
+// Where not everybody may ask every model, a request names the one it asks.
+base::Status check_further(const Context& context, const web::Request& request, const ChatParameters& parameters) {
+    const bool restricted = request.caller.models || (!request.caller.admin && context.model_access.restricted());
+    if (parameters.further.empty() || !restricted) {
+        return {};
+    }
+    return base::invalid(
+        std::string(parameters.further),
+        "Not every model may be asked here, so a request names one, by 'model', and no others by '" +
+            std::string(parameters.further) + "'.",
+        "unsupported_parameter"
+    );
 }
 
 // For the model server; empty when tracing is off.
@@ -199,6 +247,7 @@ Task<Result<Reply>> create_chat_completion(Context& context, Exchange& exchange,
     }
     CO_TRY(const auto parameters, parse_chat_request(exchange.request()));
     CO_TRY_VOID(co_await check_model(context, exchange.request(), parameters.model));
+    CO_TRY_VOID(check_further(context, exchange.request(), parameters));
     CO_TRY(auto upstream, co_await context.upstreams.choose(parameters.model));
     std::string server = upstream ? upstream->name : std::string(llm::kDemoModel);
     RelayUsage usage = begin_usage(context, exchange, parameters.model, std::move(server));

@@ -44,10 +44,10 @@ std::optional<base::Error> error_in(std::string_view data, bool is_error_event) 
     error.errc = base::Errc::upstream_failed;
     if (value && value->is_object()) {
         llm::ErrorBody said = llm::error_of(value->get_object());
-        if (said.message.empty()) {
+        if (said.message.empty() && said.code.empty()) {
             return std::nullopt;
         }
-        error.message = std::move(said.message);
+        error.message = said.message.empty() ? "The model server failed without saying why." : std::move(said.message);
         error.code = std::move(said.code);
         return error;
     }
@@ -269,6 +269,7 @@ void ChatRelay::add_error(const base::Error& error) {
     base::Error shown = error;
     const std::array<std::string_view, 1> secrets{upstream_->api_key};
     llm::redact(shown.message, std::span(secrets.data(), upstream_->api_key.empty() ? 0 : 1));
+    llm::redact(shown.code, std::span(secrets.data(), upstream_->api_key.empty() ? 0 : 1));
     add_data(web::error_body(shown));
     done_ = true;
 }

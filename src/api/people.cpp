@@ -118,6 +118,9 @@ Task<Result<Reply>> change_person(Context& context, Exchange& exchange) {
     note_change(exchange, user, patch);
     if (!user.may_enter()) {
         co_await end_activity(context, exchange, user.no);
+    } else if (patch.role && user.role != store::Role::admin) {
+        // What only administrators see may be on its way. Answers go on.
+        context.end_requests(static_cast<std::int64_t>(user.no), exchange.request().id);
     }
     co_return person_reply(user);
 }

@@ -4,6 +4,7 @@
 #include "api/body.hpp"
 #include "api/routes.hpp"
 #include "api/user_json.hpp"
+#include "web/address_share.hpp"
 
 namespace confab::api {
 
@@ -146,7 +147,7 @@ Task<Result<auth::SignUpRules>> sign_up_rules(Context& context) {
 }
 
 std::string throttled_address(const web::Request& request) {
-    return request.remote_is_loopback ? std::string() : request.remote;
+    return request.remote_is_loopback ? std::string() : web::customer_of(request.remote);
 }
 
 void add_sign_up_routes(Routes& routes) {

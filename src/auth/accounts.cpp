@@ -43,6 +43,10 @@ auto too_many(std::string message, std::string code, seconds wait) {
     return std::unexpected(base::Error{Errc::rate_limited, std::move(message), std::move(code), {}, wait});
 }
 
+auto too_many_logins(seconds wait) {
+    return too_many("Too many failed sign-ins. Wait a moment and try again.", "too_many_logins", wait);
+}
+
 }  // namespace
 
 Result<std::string> normalise_email(std::string_view text) {
@@ -98,35 +102,62 @@ seconds LoginThrottle::wait_for(const std::string& name, std::chrono::steady_clo
     return std::chrono::ceil<seconds>(entry->second.blocked_until - now);
 }
 
-void LoginThrottle::failed(const std::string& name, std::chrono::steady_clock::time_point now) {
-    if (entries_.size() >= kNamesMax) {
-        entries_.clear();
-    }
+void LoginThrottle::failed(const std::string& name, int free_tries, std::chrono::steady_clock::time_point now) {
+    make_room(now);
     Entry& entry = entries_[name];
     ++entry.failures;
-    if (entry.failures >= kFreeTries) {
-        const int doublings = std::min(entry.failures - kFreeTries, 6);
+    if (entry.failures >= free_tries) {
+        const int doublings = std::min(entry.failures - free_tries, 6);
         entry.blocked_until = now + seconds(1 << doublings);
     }
 }
 
-Task<Result<seconds>> Accounts::throttle_wait(std::string account, std::string remote) {
-    const auto now = std::chrono::steady_clock::now();
-    co_return std::max(throttle_.wait_for(account, now), throttle_.wait_for(remote, now));
+void LoginThrottle::forgive(const std::string& name) {
+    const auto entry = entries_.find(name);
+    if (entry == entries_.end()) {
+        return;
+    }
+    entry->second.blocked_until = {};
+    if (--entry->second.failures <= 0) {
+        entries_.erase(entry);
+    }
 }
 
-Task<Status> Accounts::throttle_note(std::string account, std::string remote, bool success) {
-    const auto now = std::chrono::steady_clock::now();
-    for (const std::string& name : {account, remote}) {
-        if (name.empty()) {
-            continue;
-        }
-        if (success) {
-            throttle_.succeeded(name);
-        } else {
-            throttle_.failed(name, now);
-        }
+// So many who wait at once are thousands of failures in a minute: more than there can be passwords checked.
+void LoginThrottle::make_room(std::chrono::steady_clock::time_point now) {
+    if (entries_.size() < kNamesMax) {
+        return;
     }
+    std::erase_if(entries_, [now](const auto& entry) { return entry.second.blocked_until <= now; });
+    if (entries_.size() >= kNamesMax) {
+        entries_.clear();
+    }
+}
+
+Task<Result<seconds>> Accounts::throttle_begin(std::string account, std::string remote) {
+    const auto now = std::chrono::steady_clock::now();
+    const seconds wait = std::max(throttle_.wait_for(account, now), throttle_.wait_for(remote, now));
+    if (wait > seconds(0)) {
+        co_return wait;
+    }
+    if (!account.empty()) {
+        throttle_.failed(account, LoginThrottle::kTriesOfAccount, now);
+    }
+    if (!remote.empty()) {
+        throttle_.failed(remote, LoginThrottle::kTriesOfAddress, now);
+    }
+    co_return wait;
+}
+
+Task<Status> Accounts::throttle_take_back(std::string account, std::string remote) {
+    throttle_.forgive(account);
+    throttle_.forgive(remote);
+    co_return Status{};
+}
+
+Task<Status> Accounts::throttle_succeed(std::string account, std::string remote) {
+    throttle_.forget(account);
+    throttle_.forgive(remote);
     co_return Status{};
 }
 
@@ -223,20 +254,18 @@ Task<Result<SignedUp>> Accounts::sign_up(SignUpRules rules, SignUp request) {
         co_return fail(Errc::forbidden, "Nobody can sign up here. Ask an administrator for an account.", "signup_off");
     }
     CO_TRY(const auto email, normalise_email(request.user.email));
-    std::string account = throttled("signup account ", email);
+    const std::string account = throttled("signup account ", email);
     const std::string remote = throttled("signup address ", request.remote);
-    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_wait(account, remote)));
+    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_begin(account, remote)));
     if (wait > seconds(0)) {
         co_return too_many("Too many tries to sign up. Wait a moment and try again.", "too_many_signups", wait);
     }
     auto made = co_await make_account(rules, request);
-    if (made) {
-        account.clear();  // only failures count against the e-mail address
-    }
-    CO_TRY_VOID(co_await net::run_on(home_, throttle_note(account, remote, false)));
     if (!made) {
         co_return std::unexpected(made.error());
     }
+    // Only failures count against the e-mail address; whoever makes many accounts waits as well.
+    CO_TRY_VOID(co_await net::run_on(home_, throttle_succeed(account, std::string())));
     SignedUp result;
     result.user = std::move(*made);
     if (result.user.may_enter()) {
@@ -286,9 +315,9 @@ Task<Result<SignedIn>> Accounts::sign_in(
     }
     const std::string by_account = "account " + account;
     const std::string by_address = throttled("address ", remote);
-    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_wait(by_account, by_address)));
+    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_begin(by_account, by_address)));
     if (wait > seconds(0)) {
-        co_return too_many("Too many failed sign-ins. Wait a moment and try again.", "too_many_logins", wait);
+        co_return too_many_logins(wait);
     }
     auto found = co_await store_.find_user_by_email(account);
     if (!found && found.error().errc != Errc::not_found) {
@@ -298,12 +327,19 @@ Task<Result<SignedIn>> Accounts::sign_in(
         password.clear();  // cannot be right, but is checked all the same: every refusal takes as long
     }
     std::string hash = found ? found->password_hash : std::string();
-    CO_TRY(const bool fits, co_await passwords_.verify(std::move(password), std::move(hash)));
-    CO_TRY_VOID(co_await net::run_on(home_, throttle_note(by_account, by_address, fits)));
+    const auto fits = co_await passwords_.verify(std::move(password), hash);
     if (!fits) {
+        CO_TRY_VOID(co_await net::run_on(home_, throttle_take_back(by_account, by_address)));
+        co_return std::unexpected(fits.error());
+    }
+    if (!*fits) {
         co_return wrong_credentials();
     }
-    co_return co_await begin_session(std::move(*found), std::move(user_agent));
+    CO_TRY_VOID(co_await net::run_on(home_, throttle_succeed(by_account, by_address)));
+    if (!found->may_enter()) {
+        co_return no_entry(*found);
+    }
+    co_return co_await start_session(std::move(*found), std::move(user_agent), std::move(hash));
 }
 
 Task<Result<SignedIn>> Accounts::begin_session(store::User user, std::string user_agent) {
@@ -313,7 +349,7 @@ Task<Result<SignedIn>> Accounts::begin_session(store::User user, std::string use
     co_return co_await start_session(std::move(user), std::move(user_agent));
 }
 
-Task<Result<SignedIn>> Accounts::start_session(store::User user, std::string user_agent) {
+Task<Result<SignedIn>> Accounts::start_session(store::User user, std::string user_agent, std::string password_hash) {
     SignedIn result;
     result.token = random_token();
     store::Session session;
@@ -322,6 +358,7 @@ Task<Result<SignedIn>> Accounts::start_session(store::User user, std::string use
     session.token_hash = sha256(result.token);
     session.user_agent = base::utf8_prefix(base::is_utf8(user_agent) ? user_agent : std::string(), kUserAgentBytesMax);
     session.created_at = session.last_seen_at = base::unix_now();
+    session.password_hash = std::move(password_hash);
     CO_TRY_VOID(co_await store_.create_session(std::move(session)));
     result.user = std::move(user);
     co_return result;
@@ -340,10 +377,16 @@ Task<Result<SignedIn>> Accounts::change_password(
     std::string user_agent
 ) {
     CO_TRY_VOID(check_password_length(next, "new_password"));
+    const std::string by_account = "account " + user.email;  // guesses count as at the door
+    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_begin(by_account, std::string())));
+    if (wait > seconds(0)) {
+        co_return too_many_logins(wait);
+    }
     CO_TRY(const bool fits, co_await passwords_.verify(std::move(current), user.password_hash));
     if (!fits) {
         co_return wrong_credentials("current_password");
     }
+    CO_TRY_VOID(co_await net::run_on(home_, throttle_succeed(by_account, std::string())));
     CO_TRY(auto hash, co_await passwords_.hash(std::move(next)));
     const auto done = co_await store_.set_password(user.no, std::move(hash), std::nullopt);
     tell_ended({user.no, std::nullopt, std::nullopt, true, std::nullopt});

@@ -82,19 +82,26 @@ std::string_view role_name(store::Role role);  // "member", "admin", "pending"
 std::optional<store::Role> parse_role(std::string_view name);
 
 // Delays guessing: after a few failures an account or an address has to wait longer and longer, up to a minute.
-// Lives on one shard.
+// Lives on one shard. A try counts as failed from its beginning, so that many at once are not more than one after another.
 class LoginThrottle {
 public:
+    static constexpr int kTriesOfAccount = 5;   // before there is a wait
+    static constexpr int kTriesOfAddress = 20;  // behind one there may be many people
+
     // How long this name must wait before its next try; zero: go on.
     std::chrono::seconds wait_for(const std::string& name, std::chrono::steady_clock::time_point now) const;
-    void failed(const std::string& name, std::chrono::steady_clock::time_point now);
+    void failed(const std::string& name, int free_tries, std::chrono::steady_clock::time_point now);
+    // Takes one failure back, with its wait.
+    void forgive(const std::string& name);
 
-    void succeeded(const std::string& name) { entries_.erase(name); }
+    void forget(const std::string& name) { entries_.erase(name); }
+
+    std::size_t size() const { return entries_.size(); }
 
 private:
-    static constexpr int kFreeTries = 5;
-    static constexpr std::size_t kNamesMax =
-        10'000;  // the table is emptied when full: a flood buys an attacker five more tries
+    static constexpr std::size_t kNamesMax = 10'000;  // then those who need not wait are forgotten
+
+    void make_room(std::chrono::steady_clock::time_point now);
 
     struct Entry {
         int failures = 0;
@@ -126,7 +133,7 @@ public:
     // For somebody whose identity is certain. forbidden (account_pending, account_suspended).
     Task<Result<SignedIn>> begin_session(store::User user, std::string user_agent);
     Task<Status> sign_out(store::UserNo user, store::SessionId session);
-    // unauthenticated (invalid_credentials, param current_password). Ends all the user's sessions and begins another one.
+    // unauthenticated (invalid_credentials, param current_password), rate_limited (too_many_logins). Ends all the user's sessions and begins another one.
     Task<Result<SignedIn>> change_password(
         store::User user,
         std::string current,
@@ -168,13 +175,18 @@ public:
 
 private:
     void tell_ended(const EndedCredentials& ended);
-    Task<Result<SignedIn>> start_session(store::User user, std::string user_agent);
+    // `password_hash`: of the password that proved who it is; empty: something else did.
+    Task<Result<SignedIn>> start_session(store::User user, std::string user_agent, std::string password_hash = {});
     Task<Result<store::User>> prepare_user(NewUser user);
     Task<Result<store::Role>> check_invitation(const SignUpRules& rules, const std::string& token);
     Task<Result<store::User>> make_account(const SignUpRules& rules, SignUp& request);
-    // Names that are empty are nobody.
-    Task<Result<std::chrono::seconds>> throttle_wait(std::string account, std::string remote);
-    Task<Status> throttle_note(std::string account, std::string remote, bool success);
+    // Begins a try, which counts as failed until it is taken back; or how long to wait before there may be one. Names that
+    // are empty are nobody.
+    Task<Result<std::chrono::seconds>> throttle_begin(std::string account, std::string remote);
+    // It was none: the server had no time for it.
+    Task<Status> throttle_take_back(std::string account, std::string remote);
+    // The try was good: the account's failures are forgotten, those of the address but for this one are not.
+    Task<Status> throttle_succeed(std::string account, std::string remote);
 
     store::AccountStore& store_;
     store::PeopleStore& people_;

@@ -25,6 +25,9 @@ public:
 
     Verdict verdict(store::UserNo user, bool administrator, std::string_view model) const;
 
+    // Whether some model is not for everybody.
+    bool restricted() const { return table_.load()->restricted; }
+
     // At the start.
     net::Task<base::Status> load(store::ModelAccessStore& store);
     // What the store holds now. Changes made at once on several shards may arrive in any order: the newest one stays.

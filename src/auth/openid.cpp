@@ -353,6 +353,9 @@ Task<Status> OpenIdProvider::add_user_info(json::object& claims, const std::stri
     }
     // An address and its being verified belong together.
     const bool own_address = base::find(claims, "email") != nullptr;
+    if (!own_address) {
+        claims.erase("email_verified");
+    }
     for (const auto& member : told) {
         const std::string_view name(member.key().data(), member.key().size());
         if (!(own_address && name == "email_verified")) {

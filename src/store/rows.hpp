@@ -58,6 +58,7 @@ struct Session {
     std::string user_agent;
     UnixSeconds created_at = 0;
     UnixSeconds last_seen_at = 0;
+    std::string password_hash{};  // of the password that proved the person when it began; empty: something else did. Not kept.
 };
 
 struct ApiKey {

@@ -56,6 +56,7 @@ public:
     virtual Task<Status> set_password(UserNo user, std::string password_hash, std::optional<SessionId> keep) = 0;
 
     // `forbidden` (account_suspended, account_pending), like create_key.
+    // unauthenticated (invalid_credentials): the password that it began with has been replaced meanwhile.
     virtual Task<Status> create_session(Session session) = 0;
     // Of people who may enter.
     virtual Task<Result<std::pair<Session, User>>> find_session(Sha256 token_hash) = 0;

@@ -1,5 +1,7 @@
 #include "web/address_share.hpp"
 
+#include <algorithm>
+
 namespace confab::web {
 
 namespace {
@@ -22,6 +24,20 @@ std::uint64_t key_of(const ip::address& address) {
 }
 
 }  // namespace
+
+std::string customer_of(const std::string& address) {
+    boost::system::error_code ec;
+    const ip::address parsed = ip::make_address(address, ec);
+    if (ec || parsed.is_v4()) {
+        return address;
+    }
+    if (parsed.to_v6().is_v4_mapped()) {
+        return ip::make_address_v4(ip::v4_mapped, parsed.to_v6()).to_string();
+    }
+    auto bytes = parsed.to_v6().to_bytes();
+    std::fill(bytes.begin() + 8, bytes.end(), 0);
+    return ip::address_v6(bytes).to_string() + "/64";
+}
 
 AddressShare::Place::~Place() {
     if (share_ == nullptr) {

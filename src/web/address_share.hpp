@@ -5,12 +5,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>
 
 namespace confab::web {
+
+// What stands for the customer behind an address: itself, or the /64 that an IPv6 address is of. Text that is no address
+// stays as it is.
+std::string customer_of(const std::string& address);
 
 class AddressShare {
 public:

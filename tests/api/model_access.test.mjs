@@ -95,6 +95,32 @@ describe('a model that somebody may not use', () => {
     }
   });
 
+  it('is not named beside one that is allowed, for a model server to choose', async () => {
+    await rule(kClosed, 'people', [bob.id]);
+    const raw = (api, body) => api('POST', '/v1/chat/completions', { body, headers: { ...sameOrigin(fixture.confab), 'content-type': 'application/json' } });
+    const messages = '"messages":[{"role":"user","content":"x"}]';
+    fixture.model.reset();
+    for (const [param, body] of [
+      ['Model', `{"model":"script-echo","Model":"${kClosed}",${messages}}`],
+      ['MODEL', `{"MODEL":"${kClosed}","model":"script-echo",${messages}}`],
+      ['models', `{"model":"script-echo","models":["${kClosed}"],${messages}}`],
+      ['models', `{"model":"script-echo","\u006dodels":["${kClosed}"],${messages}}`],
+      ['fallbacks', `{"model":"script-echo","Fallbacks":[{"script-echo":["${kClosed}"]}],${messages}}`],
+      ['route', `{"model":"script-echo","route":"fallback",${messages}}`],
+    ]) assertEnvelope(await raw(ada.api, body), 400, { param });
+    assert.equal(fixture.model.stats().requests, 0);
+    // A key that comes twice goes on once, as it was understood.
+    assert.equal((await raw(ada.api, `{"model":"${kClosed}","model":"script-echo",${messages}}`)).status, 200);
+    const [{ text }] = fixture.model.requests;
+    assert.ok(!text.includes(kClosed) && text.includes('script-echo'), text);
+    // Who may ask every model may name several.
+    assert.equal((await raw(admin, `{"model":"script-echo","models":["${kClosed}"],${messages}}`)).status, 200);
+    await rule(kClosed, null);
+    assert.equal((await raw(ada.api, `{"model":"script-echo","models":["${kClosed}"],${messages}}`)).status, 200);
+    const { json: { key } } = await ada.page('POST', '/api/keys', { json: { name: 'narrow', models: ['script-echo'] } });
+    assertEnvelope(await raw(caller(fixture.confab, { key }), `{"model":"script-echo","models":["${kClosed}"],${messages}}`), 400, { param: 'models' });
+  });
+
   it('is there for those on its list, and for administrators', async () => {
     await rule(kClosed, 'people', [bob.id]);
     for (const [what, send] of Object.entries(kCarriers)) {

@@ -168,6 +168,9 @@ describe('sums', { skip: kNoSqlite }, () => {
       (SELECT sum(requests) FROM usage_days WHERE user_no > 0) AS days_n, (SELECT sum(requests) FROM usage_months WHERE key_id = X'') AS months_n,
       (SELECT sum(input_tokens + output_tokens) FROM usage_days WHERE user_no > 0) AS days_tokens,
       (SELECT sum(input_tokens + output_tokens) FROM usage_months WHERE key_id = X'') AS months_tokens`);
+    for (const statement of ['DELETE FROM usage_ledger', 'UPDATE usage_ledger SET output_tokens = 0']) {
+      assert.throws(() => sql(fixture.confab, statement), /the usage ledger is only added to/, statement);
+    }
     await fixture.confab.boot();
     admin = caller(fixture.confab, { cookie: await signIn(fixture.confab, kAdmin), headers: sameOrigin(fixture.confab) });
     const [n, tokens, ...sums] = line.split('|').map(Number);

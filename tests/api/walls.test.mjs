@@ -222,6 +222,22 @@ describe('who guesses passwords', () => {
     assert.equal((await guess('another@example.org')).status, 401, 'others are not');
   });
 
+  it('gains nothing by guessing many times at once', async () => {
+    const all = await Promise.all(Array.from({ length: 40 }, () => guess('hurried@example.org')));
+    assert.equal(all.filter(({ status }) => status === 401).length, 5);
+    assert.ok(all.every(({ status }) => [401, 429].includes(status)), `${all.map(({ status }) => status)}`);
+  });
+
+  it('does not guess on with the cookie of somebody who left it', async () => {
+    const left = await fixture.confab.addMember('left@example.org');
+    const cookie = await signIn(fixture.confab, left);
+    const change = (current) => request(fixture.confab, 'POST', '/api/auth/password', {
+      json: { current_password: current, new_password: 'another long password' }, cookie, headers: sameOrigin(fixture.confab),
+    });
+    for (let i = 0; i < 5; ++i) assertEnvelope(await change('a wrong password'), 401, { code: 'invalid_credentials' });
+    assertEnvelope(await change(left.password), 429, { code: 'too_many_logins' });
+  });
+
   it('does not take the server down by doing it all at once', async () => {
     const all = await Promise.all(Array.from({ length: 24 }, (_, i) => guess(`nobody${i}@example.org`)));
     for (const { status, text } of all) assert.ok([401, 429, 503].includes(status), text);

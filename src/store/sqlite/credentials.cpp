@@ -47,6 +47,17 @@ ApiKey read_key(const Statement& row) {
 
 Status create_session(Connection& db, const Session& session) {
     TRY_VOID(check_entry(db, session.user));
+    if (!session.password_hash.empty()) {
+        auto found = db.use(
+            "SELECT 1 FROM users WHERE user_no = ?1 AND password_hash = ?2", session.user, session.password_hash
+        );
+        TRY(const bool valid, found.step());
+        if (!valid) {
+            return base::fail(
+                base::Errc::unauthenticated, "This password has just been replaced.", "invalid_credentials"
+            );
+        }
+    }
     return db.run(
         "INSERT INTO sessions (id, user_no, token_hash, user_agent, created_at, last_seen_at) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",

@@ -63,21 +63,50 @@ TEST_F(TokensTest, TheThrottleLetsAFewTriesThroughThenDelaysLongerAndLonger) {
     LoginThrottle throttle;
     const auto now = std::chrono::steady_clock::now();
     for (int i = 0; i < 4; ++i) {
-        throttle.failed("a", now);
+        throttle.failed("a", 5, now);
         EXPECT_EQ(throttle.wait_for("a", now).count(), 0);
     }
-    throttle.failed("a", now);
+    throttle.failed("a", 5, now);
     const auto first = throttle.wait_for("a", now);
     EXPECT_GT(first.count(), 0);
-    throttle.failed("a", now);
+    throttle.failed("a", 5, now);
     EXPECT_GT(throttle.wait_for("a", now), first);
     for (int i = 0; i < 50; ++i) {
-        throttle.failed("a", now);
+        throttle.failed("a", 5, now);
     }
     EXPECT_LE(throttle.wait_for("a", now).count(), 64);
     EXPECT_EQ(throttle.wait_for("b", now).count(), 0);
-    throttle.succeeded("a");
+    throttle.forget("a");
     EXPECT_EQ(throttle.wait_for("a", now).count(), 0);
+}
+
+TEST_F(TokensTest, TheThrottleForgivesOneTryAndNoMore) {
+    LoginThrottle throttle;
+    const auto now = std::chrono::steady_clock::now();
+    for (int i = 0; i < 5; ++i) {
+        throttle.failed("a", 5, now);
+    }
+    throttle.forgive("a");
+    EXPECT_EQ(throttle.wait_for("a", now).count(), 0);
+    throttle.failed("a", 5, now);
+    EXPECT_GT(throttle.wait_for("a", now).count(), 0) << "four failures stand";
+    throttle.failed("b", 5, now);
+    throttle.forgive("b");
+    throttle.forgive("nobody");
+    EXPECT_EQ(throttle.size(), 1U);
+}
+
+TEST_F(TokensTest, TheThrottleDoesNotForgetWhoWaitsInAFlood) {
+    LoginThrottle throttle;
+    const auto now = std::chrono::steady_clock::now();
+    for (int i = 0; i < 20; ++i) {
+        throttle.failed("victim", 5, now);
+    }
+    for (int i = 0; i < 50'000; ++i) {
+        throttle.failed("stranger " + std::to_string(i), 5, now);
+    }
+    EXPECT_GT(throttle.wait_for("victim", now).count(), 0);
+    EXPECT_LE(throttle.size(), 10'000U);
 }
 
 TEST_F(TokensTest, SealedSecretsOpenWithTheirKeyFileOnly) {

@@ -11,6 +11,14 @@ namespace {
 
 using boost::asio::ip::make_address;
 
+TEST(AddressShare, ACustomerIsAnAddressOrTheNetworkOfOne) {
+    EXPECT_EQ(customer_of("203.0.113.9"), "203.0.113.9");
+    EXPECT_EQ(customer_of("::ffff:203.0.113.9"), "203.0.113.9");
+    EXPECT_EQ(customer_of("2001:db8:1:2::1"), customer_of("2001:db8:1:2:ffff::9"));
+    EXPECT_NE(customer_of("2001:db8:1:2::1"), customer_of("2001:db8:1:3::1"));
+    EXPECT_EQ(customer_of("unix"), "unix");
+}
+
 TEST(AddressShare, EachAddressHasItsPlaces) {
     AddressShare share(2);
     auto first = share.take(make_address("203.0.113.9"));
