@@ -43,14 +43,12 @@ Task<Result<Reply>> wait_for_answer(Exchange& exchange, chat::RunPtr run) {
     co_return answer_of(run->facts(), run->end());
 }
 
-// Parses the body and lets go of it: the answer may take an hour.
+// Parses the body and lets go of it, but not of its lease: what was parsed of it waits for the store.
 Task<Result<ResponseRequest>> take_request(Context& context, Exchange& exchange) {
     CO_TRY(auto object, parse_body(exchange.request()));
     exchange.request().body = std::string();
     CO_TRY_VOID(co_await take_request_images(context, user_of(exchange), object));
-    auto parsed = parse_response_request(object);
-    exchange.request().lease.release();
-    co_return parsed;
+    co_return parse_response_request(object);
 }
 
 Task<Result<Reply>> create_response(Context& context, Exchange& exchange, Once* once) {
@@ -69,7 +67,9 @@ Task<Result<Reply>> create_response(Context& context, Exchange& exchange, Once* 
         once->did = run->origin().persistent;
         once->keep_answer = !run->facts().stored;
     }
-    request.input.lease.release();  // they are stored, or leased by the run once it renders them
+    // The input is stored, or leased by the run once it renders it; the answer may take an hour.
+    exchange.request().lease.release();
+    request.input.lease.release();
     if (request.stream) {
         co_return web::stream_reply(std::make_unique<ResponseStreamer>(context, user_of(exchange), run->facts().id, 0, run));
     }

@@ -371,6 +371,9 @@ Task<base::Result<llm::Outcome>> RunService::attempt(
     std::int64_t estimated = 0;
     if (upstream) {
         net::Turnstile::Place place = co_await rendering_.enter();
+        if (run->stopping()) {
+            co_return stopped();
+        }
         CO_TRY(
             auto prompt,
             co_await render_prompt(

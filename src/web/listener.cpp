@@ -16,6 +16,7 @@ using net::Task;
 using net::use_task;
 using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
+constexpr std::size_t kAcceptedAtOnce = 16;              // of those who wait, before others of the shard have their turn
 constexpr std::chrono::milliseconds kAcceptRetry{100};  // after running out of descriptors
 constexpr std::chrono::milliseconds kNarrowRetry{10};   // while the narrow lane is full
 
@@ -49,6 +50,20 @@ public:
 private:
     std::list<Session*>& lane_;
     std::list<Session*>::iterator place_;
+};
+
+// One more, for as long as it lives.
+class Counted {
+public:
+    explicit Counted(std::size_t& count) : count_(count) { ++count_; }
+
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+
+    ~Counted() { --count_; }
+
+private:
+    std::size_t& count_;
 };
 
 // Without reading what is asked, so a client that is quick may see its connection reset instead.
@@ -96,6 +111,8 @@ base::Result<net::TcpAcceptor> Listener::bind(net::Executor executor, const asio
 }
 
 void Listener::start() {
+    boost::system::error_code ec;
+    acceptor_.non_blocking(true, ec);  // for accept_more()
     accepting_.spawn(accept_loop());
 }
 
@@ -113,12 +130,28 @@ Task<void> Listener::accept_loop() {
         net::TcpSocket socket = co_await acceptor_.async_accept(asio::redirect_error(use_task, ec));
         if (!ec) {
             sessions_.spawn(run_session(std::move(socket)));
+            accept_more();
         } else if (ec == asio::error::operation_aborted) {
             co_return;
         } else {
             spdlog::warn("accept_failed error=\"{}\"", ec.message());
             co_await net::sleep_for(kAcceptRetry);
         }
+    }
+}
+
+// Whoever else waits already: one in each round of a busy shard would be some ten in a second.
+void Listener::accept_more() {
+    const auto has_room = [this](std::size_t more) {  // in the narrow lane, too, if that is where they go
+        return sessions_.size() < kConnectionsPerShardMax && narrow_.size() + narrow_handshakes_ + more < kNarrowMax;
+    };
+    for (std::size_t i = 1; i < kAcceptedAtOnce && has_room(i); ++i) {
+        boost::system::error_code ec;
+        net::TcpSocket socket = acceptor_.accept(ec);
+        if (ec) {
+            return;  // nobody; or what the loop will find as well
+        }
+        sessions_.spawn(run_session(std::move(socket)));
     }
 }
 
@@ -152,7 +185,8 @@ Task<void> Listener::run_session(net::TcpSocket socket) {
     }
     Session session(std::move(socket), environment_, std::move(peer), std::move(lease));
     const Listed listed(live_, session);
-    co_await session.run();
+    co_await session.serve();
+    co_await session.leave();
 }
 
 // Who passes others' requests on has many connections; and so may, unless told otherwise, whatever runs on this machine.
@@ -183,8 +217,12 @@ Task<std::optional<net::TcpSocket>> Listener::shake_hands(net::TcpSocket socket,
 Task<void> Listener::serve_narrowly(net::TcpSocket socket, Peer peer) {
     Session session(std::move(socket), environment_, std::move(peer), {});
     const Listed listed(live_, session);
-    const Queued queued(narrow_, session);
-    co_await session.run();
+    {
+        const Queued queued(narrow_, session);
+        co_await session.serve();
+    }
+    const Counted counted(narrow_lingering_);  // the place is another one's already
+    co_await session.leave(narrow_lingering_ <= kNarrowLingeringMax);
 }
 
 // Ends the oldest session in the narrow lane that has said nothing yet; false when all have.

@@ -19,6 +19,8 @@ inline constexpr std::size_t kConnectionsPerShardMax =
 // Connections of a shard in the narrow lane (session.hpp). Each is there for a second at most, and one that has said
 // nothing yet makes way for a new one.
 inline constexpr std::size_t kNarrowMax = 32;
+// Of those that were answered there, how many are waited for until they have read it.
+inline constexpr std::size_t kNarrowLingeringMax = 128;
 
 class Listener {
 public:
@@ -42,6 +44,7 @@ public:
 
 private:
     net::Task<void> accept_loop();
+    void accept_more();
     net::Task<void> run_session(net::TcpSocket socket);
     bool counts(const boost::asio::ip::address& address) const;
     meter::Lease lease_connection(bool secure);
@@ -54,6 +57,7 @@ private:
     net::TaskGroup accepting_;
     AddressShare addresses_;
     std::size_t narrow_handshakes_ = 0;  // of connections that come into the narrow lane
+    std::size_t narrow_lingering_ = 0;
     std::list<Session*> narrow_;  // sessions in the narrow lane, oldest first
     std::unordered_set<Session*> live_;  // the sessions' coroutines own them
     net::TaskGroup sessions_;

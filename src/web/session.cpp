@@ -1,6 +1,8 @@
 #include "web/session.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <ctime>
 
 #include <netinet/tcp.h>
@@ -64,6 +66,22 @@ bool is_short_ascii(std::string_view text) {
            std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; });
 }
 
+// Everything that has come so far, up to 1 MiB; an error when the client has ended its side, or is gone.
+boost::system::error_code drop_received(net::TcpSocket& socket) {
+    thread_local std::array<char, 64 * 1024> dropped;
+    for (int i = 0; i < 16; ++i) {
+        const ssize_t got = ::recv(socket.native_handle(), dropped.data(), dropped.size(), MSG_DONTWAIT);
+        if (got == 0) {
+            return asio::error::eof;
+        }
+        if (got < 0) {
+            const bool nothing_yet = errno == EAGAIN || errno == EINTR;
+            return nothing_yet ? boost::system::error_code() : boost::system::error_code(errno, boost::system::system_category());
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 Session::Session(net::TcpSocket socket, SessionEnvironment& environment, Peer peer, meter::Lease lease)
@@ -82,7 +100,7 @@ Session::~Session() {
     unwatch_client();
 }
 
-Task<void> Session::run() {
+Task<void> Session::serve() {
     boost::system::error_code ec;
     socket_.set_option(asio::ip::tcp::no_delay(true), ec);
     socket_.set_option(unsent_bytes_max(static_cast<int>(kUnsentBytesMax)), ec);
@@ -92,9 +110,15 @@ Task<void> Session::run() {
         log_request();
         trace_request();
     }
-    if (next == Next::close_lingering) {
+    has_unread_ = next == Next::close_lingering;
+    socket_.shutdown(asio::socket_base::shutdown_send, ec);
+}
+
+Task<void> Session::leave(bool lingering) {
+    if (has_unread_ && lingering) {
         co_await linger();
     }
+    boost::system::error_code ec;
     socket_.close(ec);
 }
 
@@ -547,10 +571,11 @@ void Session::end_request_of(std::int64_t user_no, std::string_view except) {
 }
 
 bool Session::end_if_silent() {
-    if (!std::exchange(awaits_head_, false)) {
+    boost::system::error_code ec;
+    if (!awaits_head_ || buffer_.size() > 0 || socket_.available(ec) > 0) {
         return false;
     }
-    boost::system::error_code ec;
+    awaits_head_ = false;
     socket_.close(ec);
     return true;
 }
@@ -572,15 +597,13 @@ void Session::close_for_good() {
     socket_.close(ec);
 }
 
-// Reads on for a moment before closing: a close with unread bytes would reset the connection and take the answer with
-// it.
 Task<void> Session::linger() {
     boost::system::error_code ec;
-    socket_.shutdown(asio::socket_base::shutdown_send, ec);
     deadline_ = lane_ == Lane::narrow ? Deadline::after(kNarrowLingerMax) : Deadline::after(kLingerMax);
     buffer_.consume(buffer_.size());
     while (!ec) {
-        co_await socket_.async_read_some(buffer_.prepare(kReadStepBytes), asio::redirect_error(use_task, ec));
+        co_await socket_.async_wait(asio::socket_base::wait_read, asio::redirect_error(use_task, ec));
+        ec = ec ? ec : drop_received(socket_);
     }
 }
 

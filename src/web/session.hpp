@@ -68,13 +68,16 @@ public:
     Session(net::TcpSocket socket, SessionEnvironment& environment, Peer peer, meter::Lease lease);
     ~Session() override;
 
-    // Serves requests until the connection ends.
-    net::Task<void> run();
+    // Serves requests until the last one is answered; then the connection is to be taken leave of.
+    net::Task<void> serve();
+    // Closes the connection. `lingering`: reads on for a moment before, when there may be something unread: a close would
+    // reset the connection and take the answer with it.
+    net::Task<void> leave(bool lingering = true);
 
     // Closes the connection when the request it serves, or served last, is of this user and has not the id `except`.
     void end_request_of(std::int64_t user_no, std::string_view except);
 
-    // Closes a connection that waits for the head of a request. False when it does not.
+    // Closes a connection that waits for the head of a request, and has said nothing yet. False when it does not.
     bool end_if_silent();
 
     // Closes the connection when its request's caller fits and it lasts, now or later: see Listener::end_requests_where.
@@ -122,6 +125,7 @@ private:
     net::Deadline deadline_ = net::Deadline::never();
     bool idle_ = false;           // between two requests
     bool awaits_head_ = false;
+    bool has_unread_ = false;     // after the last request
     BodyReader* body_ = nullptr;  // while a handler reads the body itself
     net::Ticker::Subscription tick_;
     meter::LiveHandle live_;
