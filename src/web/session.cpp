@@ -1,8 +1,6 @@
 #include "web/session.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <ctime>
 
 #include <netinet/tcp.h>
@@ -11,6 +9,7 @@
 
 #include "base/ids.hpp"
 #include "base/text.hpp"
+#include "web/drop_received.hpp"
 
 namespace confab::web {
 
@@ -64,22 +63,6 @@ bool has_bare_line_feed(std::string_view text) {
 bool is_short_ascii(std::string_view text) {
     return !text.empty() && text.size() <= 512 &&
            std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; });
-}
-
-// Everything that has come so far, up to 1 MiB; an error when the client has ended its side, or is gone.
-boost::system::error_code drop_received(net::TcpSocket& socket) {
-    thread_local std::array<char, 64 * 1024> dropped;
-    for (int i = 0; i < 16; ++i) {
-        const ssize_t got = ::recv(socket.native_handle(), dropped.data(), dropped.size(), MSG_DONTWAIT);
-        if (got == 0) {
-            return asio::error::eof;
-        }
-        if (got < 0) {
-            const bool nothing_yet = errno == EAGAIN || errno == EINTR;
-            return nothing_yet ? boost::system::error_code() : boost::system::error_code(errno, boost::system::system_category());
-        }
-    }
-    return {};
 }
 
 }  // namespace
