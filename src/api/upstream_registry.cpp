@@ -87,8 +87,8 @@ Task<Status> UpstreamRegistry::remove(std::string name) {
     co_return co_await net::run_on(home_, remove_at_home(std::move(name)));
 }
 
-Task<Status> UpstreamRegistry::set_slots(std::string name, std::int64_t slots) {
-    co_return co_await net::run_on(home_, set_slots_at_home(std::move(name), slots));
+Task<Status> UpstreamRegistry::change(std::string name, UpstreamChange change) {
+    co_return co_await net::run_on(home_, change_at_home(std::move(name), std::move(change)));
 }
 
 Task<Status> UpstreamRegistry::add_at_home(llm::Upstream upstream) {
@@ -116,13 +116,16 @@ Task<Status> UpstreamRegistry::remove_at_home(std::string name) {
     co_return co_await save(std::move(next));
 }
 
-Task<Status> UpstreamRegistry::set_slots_at_home(std::string name, std::int64_t slots) {
+Task<Status> UpstreamRegistry::change_at_home(std::string name, UpstreamChange change) {
     std::vector<llm::Upstream> next = stored_;
     const auto found = std::ranges::find_if(next, named(name));
     if (found == next.end()) {
         co_return not_stored(name);
     }
-    found->slots_max = slots;
+    found->slots_max = change.slots.value_or(found->slots_max);
+    if (change.api_key) {
+        found->api_key = *std::move(change.api_key);
+    }
     co_return co_await save(std::move(next));
 }
 

@@ -4,6 +4,7 @@
 // that a copied database alone gives none away. Lives on the home shard of Upstreams.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,11 @@
 #include "store/store.hpp"
 
 namespace confab::api {
+
+struct UpstreamChange {
+    std::optional<std::int64_t> slots;   // requests at once; 0: as many as the server bears
+    std::optional<std::string> api_key;  // empty: the server asks for none
+};
 
 class UpstreamRegistry {
 public:
@@ -35,13 +41,13 @@ public:
     net::Task<base::Status> add(llm::Upstream upstream);
     // not_found, also for servers from the configuration.
     net::Task<base::Status> remove(std::string name);
-    // How many requests at once the server is sent, from the next one on; 0: as many as it bears. Errors like remove().
-    net::Task<base::Status> set_slots(std::string name, std::int64_t slots);
+    // In force from the next request on. Errors like remove().
+    net::Task<base::Status> change(std::string name, UpstreamChange change);
 
 private:
     net::Task<base::Status> add_at_home(llm::Upstream upstream);
     net::Task<base::Status> remove_at_home(std::string name);
-    net::Task<base::Status> set_slots_at_home(std::string name, std::int64_t slots);
+    net::Task<base::Status> change_at_home(std::string name, UpstreamChange change);
     std::unexpected<base::Error> not_stored(const std::string& name) const;
     net::Task<base::Status> save(std::vector<llm::Upstream> stored);
     void apply();

@@ -21,6 +21,12 @@ void render_upstream(base::JsonWriter& out, const llm::UpstreamState& state) {
     out.member("ok", state.ok);
     out.member_or_null("error", state.error);
     out.member("slots", state.upstream->slots_max);
+    out.key("models");
+    out.begin_array();
+    for (const llm::Model& model : state.models) {
+        out.value(model.id);
+    }
+    out.end_array();
     out.member("source", state.upstream->source == llm::Upstream::Source::config ? "config" : "stored");
     out.end_object();
 }
@@ -57,6 +63,14 @@ Result<std::optional<std::int64_t>> parse_slots(const Fields& fields) {
     return fields.integer("slots", 0, static_cast<std::int64_t>(llm::kSlotsMax));
 }
 
+Result<std::optional<std::string>> parse_key(const Fields& fields) {
+    TRY(auto key, fields.text("api_key"));
+    if (key && key->find_first_of("\r\n") != std::string::npos) {
+        return base::invalid("api_key", "An API key has no line breaks.", "invalid_value");
+    }
+    return key ? std::optional(std::string(base::trim(*key))) : std::nullopt;
+}
+
 Task<Result<Reply>> add_upstream(Context& context, Exchange& exchange) {
     CO_TRY(const auto object, parse_body(exchange.request()));
     const Fields fields(object);
@@ -68,11 +82,8 @@ Task<Result<Reply>> add_upstream(Context& context, Exchange& exchange) {
     }
     CO_TRY(const auto url, fields.required_text("base_url"));
     CO_TRY(upstream.base_url, llm::normalise_base_url(url));
-    CO_TRY(const auto key, fields.text("api_key"));
-    upstream.api_key = base::trim(key.value_or(std::string()));
-    if (upstream.api_key.find_first_of("\r\n") != std::string::npos) {
-        co_return base::invalid("api_key", "An API key has no line breaks.", "invalid_value");
-    }
+    CO_TRY(auto key, parse_key(fields));
+    upstream.api_key = std::move(key).value_or(std::string());
     CO_TRY(const auto slots, parse_slots(fields));
     upstream.slots_max = slots.value_or(0);
     const std::string name = upstream.name;
@@ -84,12 +95,19 @@ Task<Result<Reply>> add_upstream(Context& context, Exchange& exchange) {
 Task<Result<Reply>> change_upstream(Context& context, Exchange& exchange) {
     const std::string name = exchange.request().path_arguments[0];
     CO_TRY(const auto object, parse_body(exchange.request()));
-    CO_TRY(const auto slots, parse_slots(Fields(object)));
-    if (!slots) {
-        co_return base::invalid("slots", "Missing required parameter: 'slots'.", "missing_required_parameter");
+    const Fields fields(object);
+    UpstreamChange change;
+    CO_TRY(change.slots, parse_slots(fields));
+    CO_TRY(change.api_key, parse_key(fields));
+    if (!change.slots && !change.api_key) {
+        co_return base::invalid("slots", "Missing required parameter: 'slots' or 'api_key'.", "missing_required_parameter");
     }
-    exchange.request().audit.detail = "slots=" + std::to_string(*slots);
-    CO_TRY_VOID(co_await context.registry.set_slots(name, *slots));
+    std::string& detail = exchange.request().audit.detail;
+    detail = change.slots ? "slots=" + std::to_string(*change.slots) : std::string();
+    if (change.api_key) {
+        detail += detail.empty() ? "api_key" : " api_key";
+    }
+    CO_TRY_VOID(co_await context.registry.change(name, std::move(change)));
     co_return upstream_reply(context, name, 200);
 }
 

@@ -121,6 +121,26 @@ describe('operations', () => {
 });
 
 describe('the upstream key', () => {
+  it('is replaced, and shown nowhere', async () => {
+    const { confab } = fixture;
+    const admin = caller(confab, { cookie: await signIn(confab, kAdmin), headers: sameOrigin(confab) });
+    const server = await startModelServer();
+    try {
+      const json = { name: 'keyed', base_url: server.baseURL, api_key: 'first-canary' };
+      const added = await admin('POST', '/api/upstreams', { json });
+      assert.equal(added.status, 201, added.text);
+      assert.ok(added.json.models.includes('script-echo'), added.text);
+      const changed = await admin('PATCH', '/api/upstreams/keyed', { json: { api_key: ' second-canary ' } });
+      assert.deepEqual([changed.status, changed.json.ok, /canary/.test(changed.text)], [200, true, false], changed.text);
+      assert.equal(server.requests.at(-1).headers.authorization, 'Bearer second-canary');
+      assertEnvelope(await admin('PATCH', '/api/upstreams/keyed', { json: { api_key: 'a\r\nb' } }), 400, { param: 'api_key' });
+      assert.ok(!(await admin('GET', '/api/admin/audit')).text.includes('canary'));
+    } finally {
+      await admin('DELETE', '/api/upstreams/keyed');
+      await server.close();
+    }
+  });
+
   it('is sent to the upstream, and shown nowhere', async () => {
     const { confab, model, client } = fixture;
     await client.chat.completions.create({ model: 'script-echo', messages: [{ role: 'user', content: 'x' }] });

@@ -71,6 +71,15 @@ describe('the health of the server', { skip: kNoBrowser }, () => {
     await row.getByTestId('upstream-change').click();
     assert.equal(await visitor.$('upstream-slots').inputValue(), '3');
     await visitor.page.keyboard.press('Escape');
+    await row.getByTestId('upstream-models').locator('summary').click();
+    await row.getByText('script-echo', { exact: true }).waitFor();
+    await row.getByTestId('upstream-change').click();
+    await visitor.$('upstream-key').fill('another-key');
+    await visitor.$('upstream-save').click();
+    await visitor.page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.equal(model.requests.at(-1).headers.authorization, 'Bearer another-key');
+    await visitor.$('upstreams-test').click();
+    await visitor.page.getByText('All of them work.').waitFor();
     await visitor.goto('/settings/resources');
     await second(visitor).getByText('0 of 3 under way').waitFor();
   });

@@ -41,12 +41,12 @@ let sessions = [
   { id: 'sess_1', created_at: now() - 7200, last_seen_at: now(), user_agent: 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140 Safari/537', current: true },
   { id: 'sess_2', created_at: now() - 86400 * 5, last_seen_at: now() - 86400, user_agent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Safari/604', current: false },
 ];
-let upstreams = mode === 'full' ? [{ name: 'ollama', base_url: 'http://127.0.0.1:11434/v1', ok: true, error: null, source: 'config' }, { name: 'workstation', base_url: 'http://10.0.0.7:8000/v1', ok: false, error: 'connection refused', source: 'stored' }] : [];
+const modelNames = ['llama3.3:70b', 'qwen3:32b', 'mistral-small:24b', 'gemma3:27b', 'phi4:14b', 'deepseek-r1:32b', 'gpt-oss:20b', 'llama3.2:3b', 'nomic-embed-text', 'codestral:22b'];
+let upstreams = mode === 'full' ? [{ name: 'ollama', base_url: 'http://127.0.0.1:11434/v1', ok: true, error: null, models: modelNames.slice(0, 5), source: 'config' }, { name: 'workstation', base_url: 'http://10.0.0.7:8000/v1', ok: false, error: 'connection refused', source: 'stored' }] : [];
 const conversations = new Map(); // id -> {meta, tree}
 const runs = new Map();
 const files = new Map(); // id -> {meta, data}
 
-const modelNames = ['llama3.3:70b', 'qwen3:32b', 'mistral-small:24b', 'gemma3:27b', 'phi4:14b', 'deepseek-r1:32b', 'gpt-oss:20b', 'llama3.2:3b', 'nomic-embed-text', 'codestral:22b'];
 const models = () =>
   upstreams.length
     ? modelNames.map((name) => ({ id: name, object: 'model', created: 1, owned_by: 'ollama', upstream: 'ollama' }))
@@ -372,13 +372,13 @@ async function handle(request, response) {
   if (path === '/api/upstreams' && method === 'GET') return list(upstreams);
   if (path === '/api/upstreams') {
     if (!/^https?:/.test(body.base_url)) throw new Failure(400, 'invalid_base_url', 'The base URL must begin with http:// or https://.', 'base_url');
-    const upstream = { name: body.name, base_url: body.base_url, ok: true, error: null, source: 'stored' };
+    const upstream = { name: body.name, base_url: body.base_url, ok: true, error: null, models: modelNames.slice(0, 2), source: 'stored' };
     upstreams.push(upstream);
     return send(201, upstream);
   }
   if (path.startsWith('/api/upstreams/') && method === 'PATCH') {
     const upstream = upstreams.find((one) => one.name === decodeURIComponent(path.split('/').at(-1)));
-    return send(200, Object.assign(upstream, { slots: body.slots }));
+    return send(200, Object.assign(upstream, { slots: body.slots ?? upstream.slots }));
   }
   if (path === '/api/admin/model-access') return send(200, modelAccess(method === 'PUT' ? body : undefined));
   if (path === '/api/admin/health') return send(200, health(upstreams));

@@ -196,6 +196,7 @@ export interface UpstreamState {
   ok: boolean;
   error: string | null;
   slots?: number; // requests at once; 0: as many as it bears
+  models?: string[]; // that it listed
   source?: 'config' | 'stored';
 }
 
