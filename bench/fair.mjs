@@ -1,8 +1,9 @@
 // What a hog costs the others: the time to the first token of people who ask now and then, alone, and while one person has a hundred requests
 // under way all the time, at a model server that answers a few at once.
 //
-//   node bench/fair.mjs [SECONDS] [--bin build/release/confab]
+//   node bench/fair.mjs [SECONDS] [--bin build/release/confab] [--user-runs N]
 //
+// With --user-runs 1000 nobody reaches their limit of answers at once, so that the line before the model server alone keeps people apart.
 // The model server is simulated here: SLOTS answers at once, the first token after TTFT_MS, the whole answer after ANSWER_MS. It counts how many
 // it had at once, so that a run shows that Confab kept to its slots. Percentiles are of all requests of the three light people.
 
@@ -11,7 +12,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { startConfab } from './fair_support.mjs';
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { bin: { type: 'string', default: 'build/release/confab' } } });
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { bin: { type: 'string', default: 'build/release/confab' }, 'user-runs': { type: 'string', default: '4' } } });
 const seconds = Number(positionals[0] ?? 30);
 const kSlots = 8;
 const kTtftMs = 200;
@@ -90,7 +91,7 @@ async function measure(confab, withHog) {
 }
 
 const model = await startModel();
-const confab = await startConfab(values.bin, model.baseURL, kSlots, 1 + kLight);
+const confab = await startConfab(values.bin, model.baseURL, kSlots, 1 + kLight, values['user-runs']);
 try {
   await measureOnce(confab);
 } finally {
@@ -103,10 +104,11 @@ async function measureOnce(program) {
   model.state.most = 0;
   const crowded = await measure(program, true);
   const row = (name, run) => `| ${name} | ${run.light} | ${run.p50.toFixed(0)} | ${run.p95.toFixed(0)} | ${run.most.toFixed(0)} | ${run.hog} | ${run.lightRefused} / ${run.hogRefused} |`;
-  console.log(`**${kSlots} slots, first token after ${kTtftMs} ms, answer ${kAnswerMs} ms; ${kLight} light people, a question each second; a hog with ${kHogConnections} connections; ${seconds} s**\n`);
+  console.log(`**${kSlots} slots, first token after ${kTtftMs} ms, answer ${kAnswerMs} ms; ${kLight} light people, a question each second; a hog with ${kHogConnections} connections, --user-runs ${values['user-runs']}; ${seconds} s**\n`);
   console.log('|  | answers of the light | TTFT ms p50 | p95 | most | answers of the hog | refused light / hog |');
   console.log('| --- | --- | --- | --- | --- | --- | --- |');
   console.log(row('alone', alone));
   console.log(row('with the hog', crowded));
   console.log(`\np95 with the hog / alone: ${(crowded.p95 / alone.p95).toFixed(2)}; most requests at the model server at once: ${model.state.most}`);
+  if (!(crowded.p95 <= 1.5 * alone.p95)) process.exitCode = 1;
 }

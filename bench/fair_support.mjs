@@ -8,12 +8,12 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-export async function startConfab(binary, baseURL, slots, people) {
+export async function startConfab(binary, baseURL, slots, people, userRuns) {
   const home = await mkdtemp(join(tmpdir(), 'confab-fair-'));
   const data = join(home, 'data');
   const config = join(home, 'confab.toml');
   await writeFile(config, `[[upstream]]\nname = "model"\nbase_url = "${baseURL}"\nslots = ${slots}\n`);
-  const env = { PATH: process.env.PATH, HOME: home, CONFAB_ADMIN_EMAIL: 'admin@example.org', CONFAB_ADMIN_PASSWORD: 'a long enough password' };
+  const env = { PATH: process.env.PATH, HOME: home, CONFAB_ADMIN_EMAIL: 'admin@example.org', CONFAB_ADMIN_PASSWORD: 'a long enough password', CONFAB_USER_RUNS: userRuns };
   const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data-dir', data, '--config', config], { env, stdio: ['ignore', 'pipe', 'ignore'] });
   let said = '';
   child.stdout.setEncoding('utf8');
