@@ -322,6 +322,7 @@ describe('a recording of a real server', kTogether, () => {
     }
     if (expected.status === 'incomplete') assert.equal(response.incomplete_details.reason, expected.outcome === 'length' ? 'max_output_tokens' : 'content_filter');
     const chat = await chatStream(confab, model);
+    assert.ok(!/^(event|id|retry):/m.test(chat.res.text), 'names of events are not passed on');
     assert.ok(chat.res.status >= 400 || chat.done || chat.error, `neither an end nor an error: ${chat.res.text.slice(-200)}`);
   }
 });
