@@ -134,7 +134,7 @@ void LoginThrottle::make_room(std::chrono::steady_clock::time_point now) {
     }
 }
 
-Task<Result<seconds>> Accounts::throttle_begin(std::string account, std::string remote) {
+Task<Result<seconds>> Accounts::throttle_begin(std::string account, std::string remote, int tries_of_address) {
     const auto now = std::chrono::steady_clock::now();
     const seconds wait = std::max(throttle_.wait_for(account, now), throttle_.wait_for(remote, now));
     if (wait > seconds(0)) {
@@ -144,7 +144,7 @@ Task<Result<seconds>> Accounts::throttle_begin(std::string account, std::string 
         throttle_.failed(account, LoginThrottle::kTriesOfAccount, now);
     }
     if (!remote.empty()) {
-        throttle_.failed(remote, LoginThrottle::kTriesOfAddress, now);
+        throttle_.failed(remote, tries_of_address, now);
     }
     co_return wait;
 }
@@ -256,7 +256,8 @@ Task<Result<SignedUp>> Accounts::sign_up(SignUpRules rules, SignUp request) {
     CO_TRY(const auto email, normalise_email(request.user.email));
     const std::string account = throttled("signup account ", email);
     const std::string remote = throttled("signup address ", request.remote);
-    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_begin(account, remote)));
+    constexpr int kTries = LoginThrottle::kSignUpsOfAddress;
+    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_begin(account, remote, kTries)));
     if (wait > seconds(0)) {
         co_return too_many("Too many tries to sign up. Wait a moment and try again.", "too_many_signups", wait);
     }
@@ -315,7 +316,8 @@ Task<Result<SignedIn>> Accounts::sign_in(
     }
     const std::string by_account = "account " + account;
     const std::string by_address = throttled("address ", remote);
-    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_begin(by_account, by_address)));
+    constexpr int kTries = LoginThrottle::kTriesOfAddress;
+    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_begin(by_account, by_address, kTries)));
     if (wait > seconds(0)) {
         co_return too_many_logins(wait);
     }
@@ -378,7 +380,7 @@ Task<Result<SignedIn>> Accounts::change_password(
 ) {
     CO_TRY_VOID(check_password_length(next, "new_password"));
     const std::string by_account = "account " + user.email;  // guesses count as at the door
-    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_begin(by_account, std::string())));
+    CO_TRY(const auto wait, co_await net::run_on(home_, throttle_begin(by_account, std::string(), LoginThrottle::kTriesOfAddress)));
     if (wait > seconds(0)) {
         co_return too_many_logins(wait);
     }

@@ -87,6 +87,7 @@ class LoginThrottle {
 public:
     static constexpr int kTriesOfAccount = 5;   // before there is a wait
     static constexpr int kTriesOfAddress = 20;  // behind one there may be many people
+    static constexpr int kSignUpsOfAddress = 5;
 
     // How long this name must wait before its next try; zero: go on.
     std::chrono::seconds wait_for(const std::string& name, std::chrono::steady_clock::time_point now) const;
@@ -182,7 +183,7 @@ private:
     Task<Result<store::User>> make_account(const SignUpRules& rules, SignUp& request);
     // Begins a try, which counts as failed until it is taken back; or how long to wait before there may be one. Names that
     // are empty are nobody.
-    Task<Result<std::chrono::seconds>> throttle_begin(std::string account, std::string remote);
+    Task<Result<std::chrono::seconds>> throttle_begin(std::string account, std::string remote, int tries_of_address);
     // It was none: the server had no time for it.
     Task<Status> throttle_take_back(std::string account, std::string remote);
     // The try was good: the account's failures are forgotten, those of the address but for this one are not.
