@@ -16,7 +16,7 @@ namespace confab::store::sqlite {
 // place in the index, so a beginning that says little stands for few; a CJK character has three bytes and says much.
 inline constexpr std::size_t kPrefixWordsMax = 50;
 inline constexpr std::size_t kShortPrefixBytes = 2;
-inline constexpr std::size_t kShortPrefixWordsMax = 10;
+inline constexpr std::size_t kShortPrefixWordsMax = 5;
 
 inline constexpr std::size_t kSweptWords = 200;  // in one step of a purge
 
