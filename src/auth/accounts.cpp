@@ -112,13 +112,16 @@ void LoginThrottle::failed(const std::string& name, int free_tries, std::chrono:
     }
 }
 
-void LoginThrottle::forgive(const std::string& name) {
+void LoginThrottle::forgive(const std::string& name, int free_tries) {
     const auto entry = entries_.find(name);
     if (entry == entries_.end()) {
         return;
     }
-    entry->second.blocked_until = {};
-    if (--entry->second.failures <= 0) {
+    --entry->second.failures;
+    if (entry->second.failures < free_tries) {
+        entry->second.blocked_until = {};
+    }
+    if (entry->second.failures <= 0) {
         entries_.erase(entry);
     }
 }
@@ -150,15 +153,25 @@ Task<Result<seconds>> Accounts::throttle_begin(std::string account, std::string 
 }
 
 Task<Status> Accounts::throttle_take_back(std::string account, std::string remote) {
-    throttle_.forgive(account);
-    throttle_.forgive(remote);
+    throttle_.forgive(account, LoginThrottle::kTriesOfAccount);
+    throttle_.forgive(remote, LoginThrottle::kTriesOfAddress);
     co_return Status{};
 }
 
 Task<Status> Accounts::throttle_succeed(std::string account, std::string remote) {
     throttle_.forget(account);
-    throttle_.forgive(remote);
+    throttle_.forgive(remote, LoginThrottle::kTriesOfAddress);
     co_return Status{};
+}
+
+Task<Result<bool>> Accounts::verify(std::string password, std::string hash, std::string account, std::string remote) {
+    const auto fits = co_await passwords_.verify(std::move(password), std::move(hash));
+    if (!fits) {
+        CO_TRY_VOID(co_await net::run_on(home_, throttle_take_back(account, remote)));
+    } else if (*fits) {
+        CO_TRY_VOID(co_await net::run_on(home_, throttle_succeed(account, remote)));
+    }
+    co_return fits;
 }
 
 // ---- set-up ----
@@ -323,21 +336,17 @@ Task<Result<SignedIn>> Accounts::sign_in(
     }
     auto found = co_await store_.find_user_by_email(account);
     if (!found && found.error().errc != Errc::not_found) {
+        CO_TRY_VOID(co_await net::run_on(home_, throttle_take_back(by_account, by_address)));
         co_return std::unexpected(found.error());
     }
     if (password.size() > kPasswordBytesMax) {
         password.clear();  // cannot be right, but is checked all the same: every refusal takes as long
     }
     std::string hash = found ? found->password_hash : std::string();
-    const auto fits = co_await passwords_.verify(std::move(password), hash);
+    CO_TRY(const bool fits, co_await verify(std::move(password), hash, by_account, by_address));
     if (!fits) {
-        CO_TRY_VOID(co_await net::run_on(home_, throttle_take_back(by_account, by_address)));
-        co_return std::unexpected(fits.error());
-    }
-    if (!*fits) {
         co_return wrong_credentials();
     }
-    CO_TRY_VOID(co_await net::run_on(home_, throttle_succeed(by_account, by_address)));
     if (!found->may_enter()) {
         co_return no_entry(*found);
     }
@@ -384,11 +393,10 @@ Task<Result<SignedIn>> Accounts::change_password(
     if (wait > seconds(0)) {
         co_return too_many_logins(wait);
     }
-    CO_TRY(const bool fits, co_await passwords_.verify(std::move(current), user.password_hash));
+    CO_TRY(const bool fits, co_await verify(std::move(current), user.password_hash, by_account, std::string()));
     if (!fits) {
         co_return wrong_credentials("current_password");
     }
-    CO_TRY_VOID(co_await net::run_on(home_, throttle_succeed(by_account, std::string())));
     CO_TRY(auto hash, co_await passwords_.hash(std::move(next)));
     const auto done = co_await store_.set_password(user.no, std::move(hash), std::nullopt);
     tell_ended({user.no, std::nullopt, std::nullopt, true, std::nullopt});

@@ -92,8 +92,8 @@ public:
     // How long this name must wait before its next try; zero: go on.
     std::chrono::seconds wait_for(const std::string& name, std::chrono::steady_clock::time_point now) const;
     void failed(const std::string& name, int free_tries, std::chrono::steady_clock::time_point now);
-    // Takes one failure back, with its wait.
-    void forgive(const std::string& name);
+    // Takes one failure back; the wait too, unless the others are enough for one.
+    void forgive(const std::string& name, int free_tries);
 
     void forget(const std::string& name) { entries_.erase(name); }
 
@@ -186,6 +186,8 @@ private:
     Task<Result<std::chrono::seconds>> throttle_begin(std::string account, std::string remote, int tries_of_address);
     // It was none: the server had no time for it.
     Task<Status> throttle_take_back(std::string account, std::string remote);
+    // The second half of a try: a good one is taken back, and one that could not be looked at.
+    Task<Result<bool>> verify(std::string password, std::string hash, std::string account, std::string remote);
     // The try was good: the account's failures are forgotten, those of the address but for this one are not.
     Task<Status> throttle_succeed(std::string account, std::string remote);
 

@@ -86,14 +86,19 @@ TEST_F(TokensTest, TheThrottleForgivesOneTryAndNoMore) {
     for (int i = 0; i < 5; ++i) {
         throttle.failed("a", 5, now);
     }
-    throttle.forgive("a");
+    throttle.forgive("a", 5);
     EXPECT_EQ(throttle.wait_for("a", now).count(), 0);
     throttle.failed("a", 5, now);
     EXPECT_GT(throttle.wait_for("a", now).count(), 0) << "four failures stand";
     throttle.failed("b", 5, now);
-    throttle.forgive("b");
-    throttle.forgive("nobody");
+    throttle.forgive("b", 5);
+    throttle.forgive("nobody", 5);
     EXPECT_EQ(throttle.size(), 1U);
+    for (int i = 0; i < 5; ++i) {
+        throttle.failed("a", 5, now);
+    }
+    throttle.forgive("a", 5);
+    EXPECT_GT(throttle.wait_for("a", now).count(), 0) << "nine failures stand, and wait";
 }
 
 TEST_F(TokensTest, TheThrottleDoesNotForgetWhoWaitsInAFlood) {
